@@ -1,0 +1,1 @@
+"""Chest X-ray representation learning, from raw downloads to a leaderboard."""

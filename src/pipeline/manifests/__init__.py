@@ -1,0 +1,1 @@
+"""One row per image: schema, vocabulary of findings, patient-level splits, leakage audit."""

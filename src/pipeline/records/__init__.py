@@ -1,0 +1,1 @@
+"""What a run leaves behind: published files, digests, metric and run records, event logs."""

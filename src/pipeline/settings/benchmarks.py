@@ -1,0 +1,62 @@
+"""Settings of the benchmarks: what is predicted, on which corpus, by which protocol."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.settings.base import Fraction, Name, Settings
+from pipeline.settings.probes import LinearProbeSettings, RidgeSettings
+
+
+class FindingsTarget(Settings):
+    """Predict the presence of each named finding, one class per finding."""
+
+    kind: Literal["findings"]
+    findings: tuple[Name, ...] = Field(min_length=1)
+    """Findings of the vocabulary."""
+    uncertain: Literal["ignored", "present", "absent"] = "ignored"
+    """What an uncertain label counts as."""
+    unknown: Literal["ignored", "absent"] = "ignored"
+    """What a finding that was not labelled counts as."""
+
+
+class AttributeTarget(Settings):
+    """Predict a property of the image or patient that is not a finding."""
+
+    kind: Literal["attribute"]
+    column: Literal["view", "sex"]
+    """Manifest column that is predicted."""
+    positive: str
+    """Value that is the positive class."""
+    negative: str
+    """Value that is the negative class; images with any other value are left out and counted."""
+
+
+Target = Annotated[FindingsTarget | AttributeTarget, Field(discriminator="kind")]
+
+
+class BenchmarkSettings(Settings):
+    """Describe one benchmark."""
+
+    corpus: Name
+    """Corpus whose train split fits, val split selects and test split scores."""
+    target: Target
+    """What is predicted."""
+    views: tuple[Literal["AP", "PA", "LATERAL"], ...] = ("AP", "PA")
+    """Views that take part; empty for all."""
+    fraction: Fraction = 1.0
+    """Share of the training patients the probe sees; smaller shares are nested in larger ones."""
+    seed: int = 0
+    """Seed of the fraction's draw."""
+
+
+Probe = Annotated[LinearProbeSettings | RidgeSettings, Field(discriminator="kind")]
+
+
+class ProtocolSettings(Settings):
+    """Say how features become scores, and for which encoders."""
+
+    probe: Probe
+    """The head fitted on frozen features."""
+    encoders: tuple[Name, ...] = Field(min_length=1)
+    """Pretraining runs and controls that are evaluated this way."""

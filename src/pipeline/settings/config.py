@@ -1,0 +1,92 @@
+"""The whole configuration, and the sentences a person reads when it is wrong."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError, model_validator
+
+from pipeline.records.errors import UserError
+from pipeline.settings.base import Name, Settings
+from pipeline.settings.benchmarks import BenchmarkSettings, ProtocolSettings
+from pipeline.settings.corpora import CorpusSettings
+from pipeline.settings.encoders import ControlSettings, RandomEncoderSettings
+from pipeline.settings.keys import nearest, valid_keys
+from pipeline.settings.pretraining import PretrainingSettings
+from pipeline.settings.probes import BootstrapSettings
+
+
+class Config(Settings):
+    """Describe everything `all` builds; holds science only, never hardware."""
+
+    pathvars: dict[str, str] = {}
+    """Where Snakemake puts things: `results` and others (see Snakemake's documentation of pathvars)."""
+    open_data: str = "data/open"
+    """Folder of the openly licensed corpora; `{open_data}` in a source's root stands for it."""
+    corpora: dict[Name, CorpusSettings]
+    """The corpora, by name."""
+    pretrain: dict[Name, PretrainingSettings]
+    """The pretraining runs, by name; each gives an encoder of that name."""
+    controls: dict[Name, ControlSettings]
+    """Encoders without training that every run is compared with, by name."""
+    protocols: dict[Name, ProtocolSettings]
+    """Evaluation protocols, by name."""
+    benchmarks: dict[Name, BenchmarkSettings]
+    """The benchmarks, by name."""
+    bootstrap: BootstrapSettings = BootstrapSettings()
+    """How intervals are computed."""
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> "Config":
+        encoders = [*self.pretrain, *self.controls]
+        for twice in set(self.pretrain) & set(self.controls):
+            raise ValueError(f"'{twice}' names both a pretraining run and a control; rename one")
+        for name, run in self.pretrain.items():
+            _require(f"pretrain.{name}.corpora", run.corpora, self.corpora, "corpus")
+        for name, control in self.controls.items():
+            if isinstance(control, RandomEncoderSettings):
+                _require(f"controls.{name}.like", [control.like], self.pretrain, "pretraining run")
+        for name, protocol in self.protocols.items():
+            _require(f"protocols.{name}.encoders", protocol.encoders, encoders, "encoder")
+        for name, benchmark in self.benchmarks.items():
+            _require(f"benchmarks.{name}.corpus", [benchmark.corpus], self.corpora, "corpus")
+        return self
+
+
+def resolve(raw: Mapping[str, Any]) -> Config:
+    """Validate a configuration and fill in every default.
+
+    Raises `UserError` with one line per wrong key: which key, what is wrong, and for an unknown
+    key the nearest valid name.
+    """
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        lines = [_sentence(detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
+        raise UserError("the configuration is not valid: " + "; ".join(lines)) from error
+    return _with_open_data(config)
+
+
+def _with_open_data(config: Config) -> Config:
+    """Replace `{open_data}` in the roots of local sources."""
+    plain = config.model_dump(mode="json")
+    for corpus in plain["corpora"].values():
+        if corpus["source"]["kind"] == "local":
+            corpus["source"]["root"] = corpus["source"]["root"].replace("{open_data}", config.open_data)
+    return Config.model_validate(plain)
+
+
+def _require(key: str, names: Iterable[str], known: Iterable[str], what: str) -> None:
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{key}: there is no {what} '{name}'{nearest(name, known)}")
+
+
+def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(str(part) for part in location) or "configuration"
+    if kind == "extra_forbidden":
+        return f"unknown key '{key}'{nearest(str(location[-1]), valid_keys(Config, location[:-1]))}"
+    if kind == "missing":
+        return f"key '{key}' is missing"
+    reason = message.removeprefix("Value error, ")
+    return f"'{key}': {reason}" if location else reason

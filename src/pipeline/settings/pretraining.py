@@ -1,0 +1,122 @@
+"""Settings of one pretraining run: what is learnt, from which corpora, how it is optimised."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.settings.base import Fraction, Name, Settings
+
+
+class EncoderSettings(Settings):
+    """Shape a timm vision transformer; unset numbers keep the named architecture's own."""
+
+    architecture: str = "vit_small_patch16_224"
+    """Name of a timm vision transformer."""
+    image_size: int = Field(default=224, gt=0)
+    """Side of the square input, pixels."""
+    patch_size: int = Field(default=16, gt=0)
+    """Side of a patch, pixels; divides `image_size`."""
+    channels: Literal[1, 3] = 1
+    """Input channels; 3 repeats the gray image, for compatibility with published weights."""
+    width: int | None = Field(default=None, gt=0)
+    """Token dimension."""
+    depth: int | None = Field(default=None, gt=0)
+    """Number of transformer blocks."""
+    heads: int | None = Field(default=None, gt=0)
+    """Attention heads per block; divides the width."""
+    mean: Fraction = 0.5056
+    """Mean subtracted from pixels in [0, 1]; the default is ChestX-ray14's (spec Medical MAE A1)."""
+    std: float = Field(default=0.252, gt=0)
+    """Standard deviation the centred pixels are divided by."""
+
+    @model_validator(mode="after")
+    def _patches_tile_the_image(self) -> "EncoderSettings":
+        if self.image_size % self.patch_size:
+            raise ValueError(f"patch_size {self.patch_size} does not divide image_size {self.image_size}")
+        return self
+
+
+class MaskedAutoencoderSettings(Settings):
+    """Reconstruct masked patches from the visible ones (He et al. 2022; spec Medical MAE A1)."""
+
+    kind: Literal["mae"]
+    mask_ratio: float = Field(default=0.9, gt=0, lt=1)
+    """Share of the patches that is hidden; int(patches * (1 - mask_ratio)) stay visible."""
+    norm_pix: bool = False
+    """Whether each target patch is normalised by its own mean and variance."""
+    decoder_width: int = Field(default=512, gt=0)
+    """Token dimension of the decoder."""
+    decoder_depth: int = Field(default=2, gt=0)
+    """Number of decoder blocks."""
+    decoder_heads: int = Field(default=16, gt=0)
+    """Attention heads per decoder block."""
+
+
+class AugmentationSettings(Settings):
+    """Crop and flip training images; every draw is keyed by (seed, epoch, image)."""
+
+    crop_scale: tuple[Fraction, Fraction] = (0.5, 1.0)
+    """Smallest and largest share of the image area a random crop covers."""
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    """Smallest and largest aspect ratio of a crop, width over height."""
+    flip: bool = True
+    """Whether half of the images are mirrored; swaps left and right, so not for reports or laterality."""
+
+
+class OptimizationSettings(Settings):
+    """Drive AdamW by a linear warm-up and a half cosine."""
+
+    steps: int = Field(gt=0)
+    """Optimiser steps of the whole run."""
+    batch_size: int = Field(gt=0)
+    """Images per step, over all devices."""
+    base_learning_rate: float = Field(default=1.5e-4, gt=0)
+    """Peak learning rate per 256 images of batch; the peak is this times batch_size / 256."""
+    min_learning_rate: float = Field(default=0.0, ge=0)
+    """Learning rate at the last step."""
+    warmup_steps: int = Field(default=0, ge=0)
+    """Steps over which the learning rate rises linearly from 0."""
+    weight_decay: float = Field(default=0.05, ge=0)
+    """Decoupled weight decay of matrices; biases and one-dimensional parameters have none."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """Decay rates of AdamW's moment estimates."""
+    clip_norm: float | None = Field(default=None, gt=0)
+    """Largest gradient norm; larger gradients are scaled down to it."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Number format of matrix products; weights and optimiser state are always float32."""
+
+    @model_validator(mode="after")
+    def _warmup_ends_before_the_run(self) -> "OptimizationSettings":
+        if self.warmup_steps >= self.steps:
+            raise ValueError(f"warmup_steps {self.warmup_steps} must be below steps {self.steps}")
+        return self
+
+    @property
+    def learning_rate(self) -> float:
+        """Return the peak learning rate, scaled linearly with the batch size."""
+        return self.base_learning_rate * self.batch_size / 256
+
+
+class PretrainingSettings(Settings):
+    """Describe one pretraining run completely."""
+
+    task: MaskedAutoencoderSettings
+    """What is learnt."""
+    encoder: EncoderSettings
+    """The encoder that is trained."""
+    corpora: tuple[Name, ...] = Field(min_length=1)
+    """Corpora whose train splits are mixed, every image once per epoch."""
+    augmentation: AugmentationSettings = AugmentationSettings()
+    """How training images are varied."""
+    optimization: OptimizationSettings
+    """How the loss is minimised."""
+    validation_images: int = Field(default=512, gt=0)
+    """Images of the val splits, at most, on which the loss is followed with fixed masks."""
+    validate_every: int = Field(default=100, gt=0)
+    """Steps between two validations."""
+    checkpoint_every: int = Field(default=100, gt=0)
+    """Steps between two checkpoints: the most that a killed run loses."""
+    log_every: int = Field(default=10, gt=0)
+    """Steps between two lines of the history."""
+    seed: int = 0
+    """Seed of initial weights, order, crops and masks."""

@@ -1,0 +1,1 @@
+"""From a publisher's raw files to manifest rows: fetchers, inventories, one adapter per corpus."""

@@ -1,0 +1,1 @@
+"""One function per rule: the only room that composes the others."""
