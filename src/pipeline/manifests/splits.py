@@ -1,10 +1,9 @@
 """Patients, never images, are cut into train, val and test."""
 
-import hashlib
-
 import polars as pl
 
-from pipeline.manifests.schema import SPLITS
+from pipeline.manifests.vocabulary import SPLITS
+from pipeline.records.digests import unit_hash
 from pipeline.records.errors import UserError
 from pipeline.settings.corpora import SplitSettings
 
@@ -28,15 +27,10 @@ def assign_splits(rows: pl.DataFrame, settings: SplitSettings, name: str) -> pl.
 
 
 def _place(patient: str, official: str | None, settings: SplitSettings) -> str:
-    draw = _uniform(f"test:{settings.seed}:{patient}")
+    draw = unit_hash(f"test:{settings.seed}:{patient}")
     if official == "test" or draw < settings.test_fraction:
         return "test"
-    return "val" if _uniform(f"val:{settings.seed}:{patient}") < settings.val_fraction else "train"
-
-
-def _uniform(text: str) -> float:
-    """Hash text to a number in [0, 1)."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64
+    return "val" if unit_hash(f"val:{settings.seed}:{patient}") < settings.val_fraction else "train"
 
 
 def _check_official(rows: pl.DataFrame, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The findings every corpus is mapped to, and what is known of each in an image."""
+"""The words of a manifest: findings and what is known of them, splits, views."""
 
 FINDINGS = (
     # CheXpert and MIMIC-CXR-JPG
@@ -34,6 +34,12 @@ FINDINGS = (
     "death",
 )
 """Names of findings and outcomes; `any_finding` is present where a publisher's list names at least one."""
+
+SPLITS = ("train", "val", "test")
+"""Parts of a corpus: encoders and probes are fitted on `train`, selected on `val`, scored on `test`."""
+
+VIEWS = ("AP", "PA", "LATERAL", "UNKNOWN")
+SEXES = ("F", "M")
 
 PRESENT = "present"
 ABSENT = "absent"

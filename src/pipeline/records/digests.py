@@ -24,6 +24,11 @@ def settings_digest(settings: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def unit_hash(text: str) -> float:
+    """Hash text to a number in [0, 1): a draw that depends on nothing but its name."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64
+
+
 def code_digest(entries: Iterable[Path]) -> str:
     """Return the sha256 of what the entry files do: their syntax trees and those of all they import from this package.
 

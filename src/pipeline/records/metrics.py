@@ -43,6 +43,8 @@ class Digests(_Record):
 
     encoder: str = Sha256
     """The encoder's published weights."""
+    control: str | None = Field(pattern=r"^[0-9a-f]{64}$")
+    """The control's published weights, for a comparison; null otherwise."""
     manifest: str = Sha256
     """The manifest file of the evaluated corpus."""
     features: str = Sha256
@@ -73,6 +75,8 @@ class MetricRecord(_Record):
     """The penalty chosen on validation, per class."""
     n_train: int
     """Images the protocol was fitted on."""
+    excluded: dict[str, int]
+    """Images of the evaluated split that do not take part, by reason."""
     values: list[MetricValue]
     digests: Digests
     versions: dict[str, str]

@@ -1,8 +1,8 @@
 """What all settings models share."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class Settings(BaseModel):
@@ -23,3 +23,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 """A share of a whole, from 0 to 1."""
+
+
+def parse(kind: Any, plain: Any) -> Any:
+    """Turn plain data of a resolved configuration into a settings model, or a union of such models."""
+    return TypeAdapter(kind).validate_python(plain)

@@ -9,10 +9,12 @@ from pipeline.records.errors import UserError
 from pipeline.settings.base import Name, Settings
 from pipeline.settings.benchmarks import BenchmarkSettings, ProtocolSettings
 from pipeline.settings.corpora import CorpusSettings
+from pipeline.settings.evaluation import FeatureSettings
 from pipeline.settings.encoders import ControlSettings, RandomEncoderSettings
 from pipeline.settings.keys import nearest, valid_keys
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.settings.probes import BootstrapSettings
+from pipeline.settings.reporting import ReportSettings
 
 
 class Config(Settings):
@@ -32,8 +34,12 @@ class Config(Settings):
     """Evaluation protocols, by name."""
     benchmarks: dict[Name, BenchmarkSettings]
     """The benchmarks, by name."""
+    features: FeatureSettings = FeatureSettings()
+    """How features are computed."""
     bootstrap: BootstrapSettings = BootstrapSettings()
     """How intervals are computed."""
+    report: ReportSettings = ReportSettings()
+    """What stands at the head of the report."""
 
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> "Config":

@@ -97,9 +97,13 @@ class SplitSettings(Settings):
     @model_validator(mode="after")
     def _test_comes_from_one_place(self) -> "SplitSettings":
         if self.scheme == "official" and self.test_fraction:
-            raise ValueError("test_fraction has no effect with scheme 'official'; remove it or use scheme 'patient'")
+            raise ValueError(
+                "test_fraction has no effect with scheme 'official'; remove it or use scheme 'patient'"
+            )
         if self.scheme == "patient" and not self.test_fraction:
-            raise ValueError("scheme 'patient' needs test_fraction, the share of patients held out for testing")
+            raise ValueError(
+                "scheme 'patient' needs test_fraction, the share of patients held out for testing"
+            )
         return self
 
 
@@ -114,6 +118,17 @@ class ShardSettings(Settings):
     """Samples in one tar; the last tar of a split may hold fewer."""
 
 
+class InventorySettings(Settings):
+    """Say how closely the raw files are looked at, and what may be wrong with them."""
+
+    checksums: bool = True
+    """Whether the inventory holds the sha256 of every image; the leakage audit compares them."""
+    allow_missing: int = Field(default=0, ge=0)
+    """How many listed images may be absent from the raw folder before the build stops."""
+    allow_unreadable: int = Field(default=0, ge=0)
+    """How many image files may be empty, truncated or of an unknown format before the build stops."""
+
+
 class CorpusSettings(Settings):
     """Describe one corpus from its raw files to its shards."""
 
@@ -121,13 +136,9 @@ class CorpusSettings(Settings):
     """Where the raw files come from."""
     layout: Layout
     """How the raw files are laid out."""
+    inventory: InventorySettings = InventorySettings()
+    """How the raw files are checked."""
     splits: SplitSettings
     """How patients are split."""
     shards: ShardSettings
     """How images are stored."""
-    checksums: bool = True
-    """Whether the inventory holds the sha256 of every image; the leakage audit compares them."""
-    allow_missing: int = Field(default=0, ge=0)
-    """How many listed images may be absent from the raw folder before the build stops."""
-    allow_unreadable: int = Field(default=0, ge=0)
-    """How many image files may be empty, truncated or of an unknown format before the build stops."""

@@ -10,6 +10,7 @@ import polars as pl
 from pipeline.manifests.schema import FINDING_SCHEMA, ROW_SCHEMA
 from pipeline.manifests.vocabulary import UNKNOWN
 from pipeline.settings.corpora import Layout
+from pipeline.sources.locations import adapter_module
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,6 @@ class Adapter(Protocol):
     def read_corpus(self, root: Path, layout: Layout) -> RawCorpus:
         """Read the tables below `root`. Raises `UserError` naming file, row or column that is wrong."""
         ...
-
-
-def adapter_module(layout_format: str) -> str:
-    """Return the module that reads a layout."""
-    return f"pipeline.sources.{layout_format}"
 
 
 def read_corpus(root: Path, layout: Layout) -> RawCorpus:

@@ -7,6 +7,7 @@ import polars as pl
 from pipeline.records.digests import file_digest
 from pipeline.records.errors import UserError
 from pipeline.records.publish import publishing
+from pipeline.settings.corpora import InventorySettings
 from pipeline.sources.adapter import RawCorpus
 
 PRESENT = "present"
@@ -40,16 +41,15 @@ def take_inventory(root: Path, corpus: RawCorpus, checksums: bool) -> pl.DataFra
     return pl.DataFrame([*tables, *images, *unlisted], schema=INVENTORY_SCHEMA)
 
 
-def check_inventory(inventory: pl.DataFrame, name: str, root: Path, allow_missing: int, allow_unreadable: int) -> None:
+def check_inventory(inventory: pl.DataFrame, name: str, root: Path, settings: InventorySettings) -> None:
     """Raise `UserError` where more images are missing or unreadable than the settings allow."""
-    allowed = {"allow_missing": ((MISSING,), allow_missing), "allow_unreadable": (UNREADABLE, allow_unreadable)}
-    for setting, (states, limit) in allowed.items():
-        bad = inventory.filter(pl.col("state").is_in(list(states)))
-        if bad.height > limit:
+    for setting, states in {"allow_missing": [MISSING], "allow_unreadable": list(UNREADABLE)}.items():
+        bad = inventory.filter(pl.col("state").is_in(states))
+        if bad.height > getattr(settings, setting):
             raise UserError(
                 f"corpus {name}: {bad.height} of {inventory.height} listed files are {count_states(bad)}, "
-                f"first {root / bad['path'][0]}; restore them, or set corpora.{name}.{setting} to {bad.height} "
-                "to go on without them"
+                f"first {root / bad['path'][0]}; restore them, or set corpora.{name}.inventory.{setting} "
+                f"to {bad.height} to go on without them"
             )
 
 

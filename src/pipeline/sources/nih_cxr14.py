@@ -27,7 +27,15 @@ FINDING_NAMES = {
     "Pneumonia": "pneumonia",
     "Pneumothorax": "pneumothorax",
 }
-COLUMNS = ("Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age", "Patient Gender", "View Position")
+COLUMNS = (
+    "Image Index",
+    "Finding Labels",
+    "Follow-up #",
+    "Patient ID",
+    "Patient Age",
+    "Patient Gender",
+    "View Position",
+)
 OLDEST = 120  # years; the 2017 table holds ages like 411, which are typing errors
 
 
@@ -61,7 +69,9 @@ def _age() -> pl.Expr:
 def _findings(raw: pl.DataFrame, table: Path) -> dict[str, pl.Expr]:
     labels = raw["Finding Labels"].str.split("|")
     for unknown in sorted(set(labels.explode()) - {NO_FINDING, *FINDING_NAMES}, key=str):
-        raise UserError(f"{table}: finding '{unknown}' is not one of ChestX-ray14's; use the publisher's original table")
+        raise UserError(
+            f"{table}: finding '{unknown}' is not one of ChestX-ray14's; use the publisher's original table"
+        )
     named = {finding: labels.list.contains(name) for name, finding in FINDING_NAMES.items()}
     none_named = labels.list.contains(NO_FINDING)
     present = named | {"no_finding": none_named, "any_finding": ~none_named}

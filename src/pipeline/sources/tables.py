@@ -18,7 +18,9 @@ def read_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     try:
         table = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=False)
     except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
-        raise UserError(f"{path} is not a readable CSV table: {_first_line(error)}; download it again") from error
+        raise UserError(
+            f"{path} is not a readable CSV table: {_first_line(error)}; download it again"
+        ) from error
     absent = [column for column in columns if column not in table.columns]
     if absent:
         raise UserError(
@@ -53,7 +55,9 @@ def find_images(root: Path, pattern: str) -> dict[str, str]:
 def require_file(path: Path) -> None:
     """Raise `UserError` unless the file exists."""
     if not path.is_file():
-        raise UserError(f"{path} does not exist; put the publisher's file there or correct the corpus's layout settings")
+        raise UserError(
+            f"{path} does not exist; put the publisher's file there or correct the corpus's layout settings"
+        )
 
 
 def _first_line(error: Exception) -> str:

@@ -9,33 +9,38 @@ from pipeline.manifests.schema import MANIFEST_SCHEMA, write_manifest
 from pipeline.manifests.splits import assign_splits
 from pipeline.records.digests import file_digest
 from pipeline.records.errors import UserError
-from pipeline.settings.corpora import CorpusSettings
+from pipeline.settings.corpora import Layout, Source, SplitSettings
 from pipeline.sources.adapter import read_corpus
-from pipeline.sources.fetch import raw_root
+from pipeline.sources.locations import raw_root
 
 log = logging.getLogger(__name__)
 
 
-def build_manifest(name: str, settings: CorpusSettings, generated: Path, inventory: Path, manifest: Path) -> None:
+def build_manifest(
+    name: str, source: Source, layout: Layout, splits: SplitSettings, inventory: Path, manifest: Path
+) -> None:
     """Read a corpus's tables, join the inventory, split the patients, and publish the manifest.
 
     Args:
         name: The corpus's name in the configuration.
-        settings: The corpus's settings.
-        generated: Folder of raw files that were made here.
+        source: Where the raw files come from.
+        layout: How they are laid out.
+        splits: How patients are split.
         inventory: Inventory of the raw files.
         manifest: Parquet file to publish; it has one row per image that the tables list.
 
     Raises:
         UserError: A table changed since the inventory, or the rows break the manifest's rules.
     """
-    root = raw_root(settings, generated)
+    root = raw_root(source, inventory)
     files = pl.read_parquet(inventory)
     _check_tables(root, files)
-    rows = read_corpus(root, settings.layout).rows
-    images = files.filter(pl.col("role") == "image").select("path", "sha256", file_state=pl.col("state").cast(str))
+    rows = read_corpus(root, layout).rows
+    images = files.filter(pl.col("role") == "image").select(
+        "path", "sha256", file_state=pl.col("state").cast(str)
+    )
     complete = rows.join(images, on="path", how="left", maintain_order="left").with_columns(
-        assign_splits(rows, settings.splits, name).alias("split"), corpus=pl.lit(name)
+        assign_splits(rows, splits, name).alias("split"), corpus=pl.lit(name)
     )
     complete = complete.select(MANIFEST_SCHEMA.names()).sort("key")
     log.info("manifest %s: %s", name, dict(complete["split"].value_counts(sort=True).iter_rows()))
@@ -45,4 +50,6 @@ def build_manifest(name: str, settings: CorpusSettings, generated: Path, invento
 def _check_tables(root: Path, files: pl.DataFrame) -> None:
     for path, digest in files.filter(pl.col("role") == "table").select("path", "sha256").iter_rows():
         if not (root / path).is_file() or file_digest(root / path) != digest:
-            raise UserError(f"{root / path} is not the file the inventory saw; run the rule fetch_corpus again")
+            raise UserError(
+                f"{root / path} is not the file the inventory saw; run the rule fetch_corpus again"
+            )

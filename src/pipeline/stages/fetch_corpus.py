@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from pipeline.settings.corpora import CorpusSettings
+from pipeline.settings.corpora import InventorySettings, Layout, Source
 from pipeline.sources.adapter import read_corpus
 from pipeline.sources.fetch import fetch_raw
 from pipeline.sources.inventory import check_inventory, count_states, take_inventory, write_inventory
@@ -11,20 +11,21 @@ from pipeline.sources.inventory import check_inventory, count_states, take_inven
 log = logging.getLogger(__name__)
 
 
-def fetch_corpus(name: str, settings: CorpusSettings, generated: Path, inventory: Path) -> None:
+def fetch_corpus(name: str, source: Source, layout: Layout, settings: InventorySettings, inventory: Path) -> None:
     """Fetch or generate a corpus and publish its inventory.
 
     Args:
         name: The corpus's name in the configuration.
-        settings: The corpus's settings.
-        generated: Folder for raw files that are made here.
+        source: Where the raw files come from.
+        layout: How they are laid out.
+        settings: How closely they are checked.
         inventory: Parquet file to publish.
 
     Raises:
         UserError: A table is wrong, or more files are missing or unreadable than allowed.
     """
-    root = fetch_raw(settings, name, generated)
-    found = take_inventory(root, read_corpus(root, settings.layout), settings.checksums)
+    root = fetch_raw(source, layout, inventory)
+    found = take_inventory(root, read_corpus(root, layout), settings.checksums)
     log.info("corpus %s in %s: %s", name, root, count_states(found))
-    check_inventory(found, name, root, settings.allow_missing, settings.allow_unreadable)
+    check_inventory(found, name, root, settings)
     write_inventory(found, inventory)

@@ -1,0 +1,1 @@
+"""From shards to tensors: counter-based order, checked reads, augmentation, normalisation."""

@@ -1,0 +1,1 @@
+"""From features to numbers: convex probes, exact rank statistics and patient-level intervals."""

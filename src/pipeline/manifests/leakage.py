@@ -1,0 +1,73 @@
+"""The leakage audit: nothing that is trained on may be tested on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import polars as pl
+
+from pipeline.records.errors import UserError
+
+Part = tuple[str, str]
+"""A corpus and one of its splits."""
+
+COMPARED = {"patient": "patients", "study": "studies", "sha256": "identical image files"}
+"""Manifest columns that must not be shared, and what they are called in the report."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Count what two parts share."""
+
+    trained: str
+    tested: str
+    patients: int
+    studies: int
+    identical_images: int
+
+    @property
+    def leaks(self) -> bool:
+        """Tell whether anything is shared."""
+        return bool(self.patients or self.studies or self.identical_images)
+
+
+def audit(manifests: Mapping[str, pl.DataFrame], trained: list[Part], tested: list[Part]) -> list[Overlap]:
+    """Count the patients, studies and identical image files each trained part shares with each tested part."""
+    return [
+        _overlap(manifests, train_part, test_part)
+        for train_part in sorted(set(trained))
+        for test_part in sorted(set(tested))
+    ]
+
+
+def report(overlaps: list[Overlap]) -> dict[str, object]:
+    """Return the audit as plain data: counts only, no identifiers."""
+    leaking = [overlap for overlap in overlaps if overlap.leaks]
+    return {"clean": not leaking, "compared": [asdict(overlap) for overlap in overlaps]}
+
+
+def require_no_leak(overlaps: list[Overlap]) -> None:
+    """Raise `UserError` naming the first pair of parts that share a patient, study or image file."""
+    for overlap in overlaps:
+        if overlap.leaks:
+            raise UserError(
+                f"leakage: {overlap.trained} is trained on and {overlap.tested} is tested on, but they share "
+                f"{overlap.patients} patients, {overlap.studies} studies and {overlap.identical_images} identical "
+                "image files; leave the corpus out of training or change its splits"
+            )
+
+
+def _overlap(manifests: Mapping[str, pl.DataFrame], train_part: Part, test_part: Part) -> Overlap:
+    ours, theirs = _rows(manifests, train_part), _rows(manifests, test_part)
+    shared = {column: len(set(ours[column].drop_nulls()) & set(theirs[column].drop_nulls())) for column in COMPARED}
+    return Overlap(
+        trained="/".join(train_part),
+        tested="/".join(test_part),
+        patients=shared["patient"],
+        studies=shared["study"],
+        identical_images=shared["sha256"],
+    )
+
+
+def _rows(manifests: Mapping[str, pl.DataFrame], part: Part) -> pl.DataFrame:
+    corpus, split = part
+    return manifests[corpus].filter((pl.col("split") == split) & (pl.col("file_state") == "present"))

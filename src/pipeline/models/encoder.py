@@ -1,0 +1,70 @@
+"""Vision transformer encoders: timm models, so that their weights are timm weights."""
+
+from typing import cast
+
+import timm
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from pipeline.models.patches import sincos_positions
+from pipeline.records.errors import UserError
+from pipeline.settings.pretraining import EncoderSettings
+
+
+def model_arguments(settings: EncoderSettings) -> dict[str, int]:
+    """Return the arguments `timm.create_model` takes beside the architecture's name."""
+    given = {
+        "img_size": settings.image_size,
+        "patch_size": settings.patch_size,
+        "in_chans": settings.channels,
+        "embed_dim": settings.width,
+        "depth": settings.depth,
+        "num_heads": settings.heads,
+        "num_classes": 0,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def build_encoder(settings: EncoderSettings, seed: int) -> VisionTransformer:
+    """Return an encoder with fresh weights drawn under `seed` and fixed sine-cosine positions.
+
+    Linear layers are Xavier-uniform with zero bias, the class token N(0, 0.02) (spec Medical MAE A1).
+    Raises `UserError` where timm has no vision transformer of that name.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = _create(settings)
+        encoder.apply(initialise_layer)
+        weight = encoder.patch_embed.proj.weight
+        nn.init.xavier_uniform_(weight.view(weight.shape[0], -1))
+        nn.init.zeros_(encoder.patch_embed.proj.bias)
+        nn.init.normal_(encoder.cls_token, std=0.02)
+    rows = settings.image_size // settings.patch_size
+    encoder.pos_embed = nn.Parameter(sincos_positions(encoder.embed_dim, rows), requires_grad=False)
+    return encoder
+
+
+def initialise_layer(layer: nn.Module) -> None:
+    """Initialise one linear layer or layer norm."""
+    if isinstance(layer, nn.Linear):
+        nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    elif isinstance(layer, nn.LayerNorm):
+        nn.init.ones_(layer.weight)
+        nn.init.zeros_(layer.bias)
+
+
+def normalise(pixels: Tensor, settings: EncoderSettings) -> Tensor:
+    """Turn pixels [B, 1, H, W] in 0.0 to 1.0 into the encoder's input [B, channels, H, W]."""
+    return ((pixels - settings.mean) / settings.std).expand(-1, settings.channels, -1, -1)
+
+
+def _create(settings: EncoderSettings) -> VisionTransformer:
+    if settings.architecture not in timm.list_models("vit_*"):
+        raise UserError(
+            f"architecture '{settings.architecture}' is not a vision transformer of timm {timm.__version__}; "
+            "`timm.list_models('vit_*')` lists them"
+        )
+    return cast(VisionTransformer, timm.create_model(settings.architecture, **model_arguments(settings)))

@@ -1,0 +1,91 @@
+"""An encoder on disk: weights, configuration and model card, in the format timm loads as `local-dir:`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import timm
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+from pipeline.models.encoder import model_arguments
+from pipeline.models.pixels import PixelEncoder
+from pipeline.records.errors import UserError
+from pipeline.records.publish import publish_bytes, publish_json, publish_text
+from pipeline.settings.encoders import PixelsEncoderSettings
+from pipeline.settings.pretraining import EncoderSettings
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+CARD = "README.md"
+
+PIXELS = "pixels"
+"""Architecture name of the baseline that is no timm model."""
+
+
+def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSettings, card: str) -> None:
+    """Publish a timm encoder; `timm.create_model("local-dir:FOLDER", pretrained=True)` loads it."""
+    side = settings.image_size
+    config = {
+        "architecture": settings.architecture,
+        "num_classes": 0,
+        "num_features": encoder.num_features,
+        "model_args": {name: value for name, value in model_arguments(settings).items() if name != "num_classes"},
+        "pretrained_cfg": {
+            "input_size": [settings.channels, side, side],
+            "fixed_input_size": True,
+            "interpolation": "bicubic",
+            "crop_pct": 1.0,
+            "mean": [settings.mean] * settings.channels,
+            "std": [settings.std] * settings.channels,
+            "num_classes": 0,
+            "pool_size": None,
+            "first_conv": "patch_embed.proj",
+            "classifier": "head",
+        },
+    }
+    _publish(folder, encoder, config, card)
+
+
+def save_pixels(folder: Path, settings: PixelsEncoderSettings, card: str) -> None:
+    """Publish the pixel baseline, an encoder without weights."""
+    _publish(folder, PixelEncoder(settings.side), {"architecture": PIXELS, "side": settings.side}, card)
+
+
+def load_encoder(folder: Path) -> tuple[nn.Module, EncoderSettings | None]:
+    """Return the encoder in evaluation mode and its settings; the pixel baseline has none.
+
+    Raises `UserError` where the folder is not one that was published here.
+    """
+    config = _read_config(folder)
+    if config["architecture"] == PIXELS:
+        return PixelEncoder(config["side"]).eval(), None
+    arguments, preprocessing = config["model_args"], config["pretrained_cfg"]
+    with torch.random.fork_rng(devices=[]):
+        encoder = timm.create_model(config["architecture"], num_classes=0, **arguments)
+    encoder.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
+    settings = EncoderSettings(
+        architecture=config["architecture"],
+        image_size=arguments["img_size"],
+        patch_size=arguments["patch_size"],
+        channels=arguments["in_chans"],
+        mean=preprocessing["mean"][0],
+        std=preprocessing["std"][0],
+    )
+    return encoder.eval(), settings
+
+
+def _publish(folder: Path, encoder: nn.Module, config: dict[str, Any], card: str) -> None:
+    publish_bytes(folder / WEIGHTS, safetensors.torch.save(encoder.state_dict()))
+    publish_json(folder / CONFIG, config)
+    publish_text(folder / CARD, card)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise UserError(f"{folder} holds no encoder ({error}); delete the folder and run again") from error
+    return config

@@ -1,0 +1,32 @@
+"""The record of one training run: what it was made from, and what it made."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RunRecord(BaseModel):
+    """Name inputs, recipe and outputs of a run by their digests."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    run: str
+    """Name of the run in the configuration."""
+    settings: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Digest of the resolved settings, which stand beside this record in `settings.json`."""
+    code: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Digest of the code of the stage and all it imports."""
+    inputs: dict[str, str]
+    """Digest of the shard index of each corpus; an index holds the digests of its shards."""
+    images: dict[str, int]
+    """Images of the train and val splits."""
+    encoder: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Digest of the published encoder weights."""
+    weights: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Digest of the published weights of the whole model."""
+    steps: int
+    """Optimiser steps taken."""
+    device: str
+    """Where it was trained."""
+    threads: int
+    """CPU threads; equal bytes are promised for equal threads."""
+    versions: dict[str, str]
+    """Versions of Python and the packages that shape the numbers."""

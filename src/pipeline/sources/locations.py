@@ -1,0 +1,18 @@
+"""Where raw files stand, and which module reads or makes them; imports nothing heavy."""
+
+from pathlib import Path
+
+from pipeline.settings.corpora import LocalSource, Source
+
+PHANTOM_MODULE = "pipeline.sources.phantom.cohort"
+"""The module that generates the phantom cohort."""
+
+
+def adapter_module(layout_format: str) -> str:
+    """Return the module that reads a layout."""
+    return f"pipeline.sources.{layout_format}"
+
+
+def raw_root(source: Source, inventory: Path) -> Path:
+    """Return the folder of the raw files; those made here stand behind their inventory, in a folder of its name."""
+    return Path(source.root) if isinstance(source, LocalSource) else inventory.with_suffix("")

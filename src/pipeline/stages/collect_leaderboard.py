@@ -1,0 +1,21 @@
+"""Stage of rule collect_leaderboard: every metric record in one table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.reporting.leaderboard import collect_rows, format_leaderboard, write_leaderboard
+
+
+def collect_leaderboard(records: Sequence[Path], leaderboard: Path) -> None:
+    """Publish the leaderboard, and beside it the short table that is shown in a terminal.
+
+    Args:
+        records: Metric records, below the folder that holds the leaderboard's folder.
+        leaderboard: CSV file to publish.
+
+    Raises:
+        UserError: A record is broken, or two records hold the same number.
+    """
+    rows = collect_rows(records, leaderboard.parents[1])
+    write_leaderboard(leaderboard, rows)
+    print(format_leaderboard(rows))

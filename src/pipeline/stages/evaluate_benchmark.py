@@ -1,0 +1,134 @@
+"""Stage of rule evaluate_benchmark: one encoder, one benchmark, one protocol, one metric record."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import safetensors
+from numpy.typing import NDArray
+
+from pipeline.evaluation.fractions import patients_within
+from pipeline.evaluation.intervals import evaluate_scores
+from pipeline.evaluation.feature_file import FeatureOrigin, read_origin
+from pipeline.evaluation.probe import fit_probe
+from pipeline.evaluation.scores import Scores, write_scores
+from pipeline.evaluation.targets import Labels, read_labels
+from pipeline.records.digests import file_digest, settings_digest
+from pipeline.records.errors import UserError
+from pipeline.records.metrics import Digests, MetricRecord, write_metric_record
+from pipeline.records.versions import EVALUATION_PACKAGES, package_versions
+from pipeline.settings.benchmarks import BenchmarkSettings, Probe
+from pipeline.settings.probes import BootstrapSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Name one evaluation: what is scored, how, and from which files."""
+
+    benchmark: str
+    encoder: str
+    protocol: str
+    settings: BenchmarkSettings
+    probe: Probe
+    bootstrap: BootstrapSettings
+    features: Path
+    index: Path
+    manifest: Path
+    code: str
+    """Digest of the stage's code."""
+
+
+def evaluate_benchmark(evaluation: Evaluation, record: Path, scores: Path) -> None:
+    """Fit a probe on train, choose its penalty on val, score test, and publish record and scores.
+
+    Raises:
+        UserError: Features and index do not belong together, or a class lacks positives or negatives
+            in a split that needs them.
+    """
+    origin = read_origin(evaluation.features)
+    if origin.index != file_digest(evaluation.index):
+        raise UserError(f"{evaluation.features} was computed from another shard index; delete it and run again")
+    index = pq.read_table(evaluation.index, columns=["key", "patient", "split"])
+    labels = read_labels(evaluation.manifest, index["key"].to_pylist(), evaluation.settings)
+    parts = _parts(index["split"].to_numpy(), index["patient"].to_pylist(), labels, evaluation)
+    features = _features(evaluation)
+    probe = fit_probe(
+        evaluation.probe,
+        features[parts["train"]],
+        labels.values[parts["train"]],
+        features[parts["val"]],
+        labels.values[parts["val"]],
+        labels.classes,
+    )
+    test = parts["test"]
+    patients = np.unique(index["patient"].to_numpy()[test], return_inverse=True)[1]
+    scored = Scores(labels.classes, probe.scores(features[test]), labels.values[test], patients, np.flatnonzero(test))
+    values = evaluate_scores(scored.logits, scored.labels, scored.classes, scored.patients, evaluation.bootstrap)
+    write_scores(scores, scored)
+    published = MetricRecord(
+        kind="metrics",
+        benchmark=evaluation.benchmark,
+        corpus=evaluation.settings.corpus,
+        split="test",
+        encoder=evaluation.encoder,
+        control=None,
+        protocol=evaluation.protocol,
+        fraction=evaluation.settings.fraction,
+        seed=evaluation.settings.seed,
+        regularisation=probe.penalties,
+        n_train=int(parts["train"].sum()),
+        excluded=labels.count_excluded(index["split"].to_numpy() == "test"),
+        values=values,
+        digests=_digests(evaluation, origin),
+        versions=package_versions(EVALUATION_PACKAGES),
+        device=origin.device,
+    )
+    write_metric_record(record, published)
+    log.info("%s / %s: %s", evaluation.benchmark, evaluation.encoder, values[0])
+
+
+def _parts(
+    splits: NDArray[np.object_], patients: list[str], labels: Labels, evaluation: Evaluation
+) -> dict[str, NDArray[np.bool_]]:
+    """Return which images each split contributes."""
+    parts = {split: (splits == split) & labels.taking_part() for split in ("train", "val", "test")}
+    settings = evaluation.settings
+    parts["train"] &= patients_within(patients, settings.fraction, settings.seed)
+    for split, rows in parts.items():
+        if not rows.any():
+            raise UserError(
+                f"benchmark {evaluation.benchmark}: no image of the {split} split of {settings.corpus} has a label "
+                "and a wanted view; change its target, views or fraction"
+            )
+    return parts
+
+
+def _features(evaluation: Evaluation) -> NDArray[np.float32]:
+    with safetensors.safe_open(evaluation.features, framework="numpy") as stream:
+        if evaluation.probe.pool not in stream.keys():  # noqa: SIM118 - the stream is no mapping
+            raise UserError(
+                f"{evaluation.features} has no features pooled by '{evaluation.probe.pool}'; "
+                f"change protocols.{evaluation.protocol}.probe.pool"
+            )
+        features: NDArray[np.float32] = stream.get_tensor(evaluation.probe.pool)
+    return features
+
+
+def _digests(evaluation: Evaluation, origin: FeatureOrigin) -> Digests:
+    settings = {
+        "benchmark": evaluation.settings.model_dump(mode="json"),
+        "probe": evaluation.probe.model_dump(mode="json"),
+        "bootstrap": evaluation.bootstrap.model_dump(mode="json"),
+    }
+    return Digests(
+        encoder=origin.encoder,
+        control=None,
+        manifest=file_digest(evaluation.manifest),
+        features=file_digest(evaluation.features),
+        settings=settings_digest(settings),
+        code=evaluation.code,
+    )

@@ -1,0 +1,40 @@
+"""Stage of rule extract_features: every image of a corpus through one encoder, once."""
+
+from pathlib import Path
+
+from pipeline.batches.loader import sequential_batches
+from pipeline.batches.samples import Samples
+from pipeline.evaluation.feature_file import FeatureOrigin, write_features
+from pipeline.evaluation.features import encode
+from pipeline.manifests.vocabulary import SPLITS
+from pipeline.models.encoder_folder import WEIGHTS, load_encoder
+from pipeline.records.digests import file_digest
+from pipeline.settings.evaluation import FeatureSettings
+from pipeline.training.device import describe_device, prepare_device
+
+
+def extract_features(
+    encoder_folder: Path, index: Path, settings: FeatureSettings, threads: int, features: Path
+) -> None:
+    """Encode all samples of an index, in its order, and publish their features.
+
+    Args:
+        encoder_folder: Published encoder.
+        index: Shard index of the corpus.
+        settings: How images are batched, and their size where the encoder has none of its own.
+        threads: CPU threads.
+        features: File to publish.
+
+    Raises:
+        UserError: The folder holds no encoder, or a sample is damaged: evaluation tolerates none.
+    """
+    device = prepare_device(threads)
+    encoder, own = load_encoder(encoder_folder)
+    side = own.image_size if own else settings.pixels_side
+    with Samples([index], SPLITS) as samples:
+        batches = sequential_batches(samples, side, settings.batch_size, len(samples), threads)
+        encoded = encode(encoder, own, batches, device)
+    origin = FeatureOrigin(
+        encoder=file_digest(encoder_folder / WEIGHTS), index=file_digest(index), device=describe_device(device)
+    )
+    write_features(features, encoded, origin)

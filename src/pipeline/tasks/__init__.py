@@ -1,0 +1,1 @@
+"""Model and loss as one module per method: `task(batch)` gives the loss and what else is worth logging."""

@@ -1,0 +1,15 @@
+"""Where tensors live, and what makes their sums repeatable."""
+
+import torch
+
+
+def prepare_device(threads: int) -> torch.device:
+    """Return the GPU where there is one, else the CPU, set up so that equal inputs give equal bytes."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def describe_device(device: torch.device) -> str:
+    """Return `cpu`, or the GPU's model name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

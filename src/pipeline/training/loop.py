@@ -1,0 +1,160 @@
+"""The loop: every method is trained by it, and it knows nothing of any."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.batches.loader import ImageBatch
+from pipeline.records.errors import UserError
+from pipeline.records.events import EventLog
+from pipeline.settings.pretraining import PretrainingSettings
+from pipeline.training.optimizer import build_optimizer, set_learning_rate
+from pipeline.training.schedule import learning_rate
+from pipeline.training.state import StateFolder
+
+log = logging.getLogger(__name__)
+
+
+class Task(Protocol):
+    """Model and loss: what the loop asks of a method."""
+
+    def __call__(self, batch: ImageBatch) -> dict[str, Tensor]:
+        """Return the training loss under `loss`."""
+        ...
+
+    def validate(self, batch: ImageBatch) -> dict[str, Tensor]:
+        """Return the validation loss under `loss`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Data:
+    """Say where the loop's batches come from."""
+
+    training: Callable[[int, int], Iterator[ImageBatch]]
+    """Gives the batches of steps first (inclusive) to last (exclusive)."""
+    validation: Callable[[], Iterable[ImageBatch]]
+    """Gives the validation batches, the same each time."""
+
+
+class Trainer:
+    """Train a task for the steps its settings say, saving and resuming its state."""
+
+    def __init__(
+        self, task: nn.Module, data: Data, settings: PretrainingSettings, states: StateFolder, history: EventLog
+    ) -> None:
+        """Prepare the optimiser; `task` is a `Task` that is also a module."""
+        self.task = task
+        self.data = data
+        self.settings = settings
+        self.states = states
+        self.history = history
+        self.optimizer = build_optimizer(task, settings.optimization)
+
+    def run(self) -> None:
+        """Train from the newest state, or from the start, to the last step.
+
+        Raises `UserError` where the loss is no longer a number; the last good state is kept.
+        """
+        first = self._resume()
+        steps = self.settings.optimization.steps
+        self.history.append({"event": "start", "step": first})
+        meter = _Meter(self.settings.optimization.batch_size)
+        for step, batch in enumerate(self.data.training(first, steps), start=first):
+            meter.add(self._update(step, batch))
+            done = step + 1
+            # Logging finds a loss that is no number, so nothing is saved unlogged.
+            if self._due(done, self.settings.log_every) or self._due(done, self.settings.checkpoint_every):
+                self._log(done, meter)
+            if self._due(done, self.settings.validate_every):
+                self._validate(done)
+            if self._due(done, self.settings.checkpoint_every):
+                self._save(done)
+        self.history.append({"event": "finish", "step": steps})
+
+    def _update(self, step: int, batch: ImageBatch) -> Tensor:
+        """Take one optimiser step and return its loss, still on the device."""
+        optimization = self.settings.optimization
+        set_learning_rate(self.optimizer, learning_rate(step, optimization))
+        with self._precision():
+            loss: Tensor = self.task(batch)["loss"]
+        loss.backward()  # type: ignore[no-untyped-call]
+        if optimization.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.task.parameters(), optimization.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
+
+    def _precision(self) -> AbstractContextManager[None]:
+        device = next(self.task.parameters()).device.type
+        enabled = self.settings.optimization.precision == "bfloat16"
+        return torch.autocast(device, torch.bfloat16, enabled=enabled)
+
+    def _log(self, step: int, meter: "_Meter") -> None:
+        loss, images_per_second = meter.read()
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the training loss is {loss} in the {self.settings.log_every} steps before step {step}; "
+                "lower base_learning_rate or set clip_norm, and run again"
+            )
+        rate = learning_rate(step - 1, self.settings.optimization)
+        self.history.append(
+            {"event": "step", "step": step, "loss": loss, "lr": rate, "images_per_second": images_per_second}
+        )
+        log.info("step %d loss %.4f %.0f images/s", step, loss, images_per_second)
+
+    @torch.no_grad()
+    def _validate(self, step: int) -> None:
+        self.task.eval()
+        losses, images = 0.0, 0
+        for batch in self.data.validation():
+            with self._precision():
+                loss = self.task.validate(batch)["loss"]  # type: ignore[operator]
+            losses += float(loss) * len(batch.indices)
+            images += len(batch.indices)
+        self.task.train()
+        self.history.append({"event": "validation", "step": step, "loss": losses / images})
+        log.info("step %d validation loss %.4f", step, losses / images)
+
+    def _due(self, step: int, every: int) -> bool:
+        return step % every == 0 or step == self.settings.optimization.steps
+
+    def _save(self, step: int) -> None:
+        self.states.save(step, {"task": self.task.state_dict(), "optimizer": self.optimizer.state_dict()})
+        self.history.append({"event": "save", "step": step})
+
+    def _resume(self) -> int:
+        newest = self.states.newest()
+        if newest is None:
+            return 0
+        step, state = newest
+        self.task.load_state_dict(state["task"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        log.info("resuming after step %d", step)
+        return step
+
+
+class _Meter:
+    """Average losses on the device, so that no step waits for the one before."""
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.losses: list[Tensor] = []
+        self.since = time.monotonic()
+
+    def add(self, loss: Tensor) -> None:
+        self.losses.append(loss)
+
+    def read(self) -> tuple[float, float]:
+        """Return the mean loss and images per second since the last reading."""
+        seconds = time.monotonic() - self.since
+        loss, steps = float(torch.stack(self.losses).mean()), len(self.losses)
+        self.losses, self.since = [], time.monotonic()
+        return loss, steps * self.batch_size / seconds

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from pipeline.records.digests import code_digest, module_file
+from pipeline.records.errors import UserError
+from pipeline.settings.config import resolve
+from pipeline.sources.locations import PHANTOM_MODULE, adapter_module
+
+# From here on the configuration is complete: every default stands in it, so `params` hold what
+# really runs and a changed default makes stale what it changes.
+try:
+    config.update(resolve(config).model_dump(mode="json"))
+except UserError as error:
+    raise WorkflowError(str(error))
+
+SCRIPTS = Path(workflow.basedir).resolve()
+SCRIPTS = (SCRIPTS.parent if SCRIPTS.name == "workflow" else SCRIPTS) / "workflow/scripts"
+
+
+def script_code(name, modules=()):
+    """Digest a script, the named modules, and all of the package that they import."""
+    return code_digest([SCRIPTS / f"{name}.py", *map(module_file, modules)])
+
+
+def fetch_code(wildcards):
+    """Digest what makes a corpus's inventory: its adapter, and the phantom where it is one."""
+    corpus = config["corpora"][wildcards.corpus]
+    modules = [adapter_module(corpus["layout"]["format"])]
+    if corpus["source"]["kind"] == "phantom":
+        modules.append(PHANTOM_MODULE)
+    return script_code("fetch_corpus", modules)
+
+
+def manifest_code(wildcards):
+    """Digest what makes a corpus's manifest, its adapter included."""
+    layout = config["corpora"][wildcards.corpus]["layout"]["format"]
+    return script_code("build_manifest", [adapter_module(layout)])
+
+
+def run_indexes(wildcards):
+    """List the shard indexes a run is trained on, in the order of its settings."""
+    corpora = config["pretrain"][wildcards.run]["corpora"]
+    return [f"<results>/shards/{corpus}/index.parquet" for corpus in corpora]
+
+
+def control_architecture(wildcards):
+    """Return the encoder settings a random control copies; none for other controls."""
+    like = config["controls"][wildcards.control].get("like")
+    return config["pretrain"][like]["encoder"] if like else None
+
+
+def benchmark_features(wildcards):
+    """Name the features of a benchmark's corpus."""
+    corpus = config["benchmarks"][wildcards.benchmark]["corpus"]
+    return f"<results>/features/{wildcards.encoder}/{corpus}.safetensors"
+
+
+def benchmark_index(wildcards):
+    """Name the shard index of a benchmark's corpus."""
+    corpus = config["benchmarks"][wildcards.benchmark]["corpus"]
+    return f"<results>/shards/{corpus}/index.parquet"
+
+
+def benchmark_manifest(wildcards):
+    """Name the manifest of a benchmark's corpus."""
+    corpus = config["benchmarks"][wildcards.benchmark]["corpus"]
+    return f"<results>/manifests/{corpus}.parquet"
+
+
+def first_protocol(encoder):
+    """Return the first protocol that evaluates an encoder; none where nothing does."""
+    protocols = config["protocols"].items()
+    return next((name for name, protocol in protocols if encoder in protocol["encoders"]), None)
+
+
+def compared_record(wildcards):
+    """Name the record of the encoder that is compared."""
+    protocol = first_protocol(wildcards.encoder)
+    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.json"
+
+
+def compared_scores(wildcards):
+    """Name the scores of the encoder that is compared."""
+    protocol = first_protocol(wildcards.encoder)
+    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.scores.safetensors"
+
+
+def control_record(wildcards):
+    """Name the record of the control it is compared with."""
+    protocol = first_protocol(wildcards.control)
+    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.json"
+
+
+def control_scores(wildcards):
+    """Name the scores of the control it is compared with."""
+    protocol = first_protocol(wildcards.control)
+    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.scores.safetensors"
+
+
+def metric_records():
+    """List the records of every benchmark, encoder and protocol of the configuration."""
+    return [
+        f"<results>/evaluate/{benchmark}/{encoder}/{name}.json"
+        for benchmark in config["benchmarks"]
+        for name, protocol in config["protocols"].items()
+        for encoder in protocol["encoders"]
+    ]
+
+
+def comparison_records():
+    """List the comparisons of every evaluated run with every evaluated control."""
+    runs = [run for run in config["pretrain"] if first_protocol(run)]
+    controls = [control for control in config["controls"] if first_protocol(control)]
+    return [
+        f"<results>/compare/{benchmark}/{run}/minus_{control}.json"
+        for benchmark in config["benchmarks"]
+        for run in runs
+        for control in controls
+    ]
+
+
+def trained_parts():
+    """List every (corpus, split) that an encoder or a probe is fitted on."""
+    corpora = [corpus for run in config["pretrain"].values() for corpus in run["corpora"]]
+    corpora += [benchmark["corpus"] for benchmark in config["benchmarks"].values()]
+    return [[corpus, split] for corpus in sorted(set(corpora)) for split in ("train", "val")]
+
+
+def tested_parts():
+    """List every (corpus, split) that a number is reported on."""
+    corpora = {benchmark["corpus"] for benchmark in config["benchmarks"].values()}
+    return [[corpus, "test"] for corpus in sorted(corpora)]

@@ -1,0 +1,57 @@
+rule build_manifest:
+    """Turn a publisher's tables into one typed row per image, split by patient."""
+    input:
+        inventory="<results>/inventory/{corpus}.parquet",
+    output:
+        manifest=ensure("<results>/manifests/{corpus}.parquet", non_empty=True),
+    log:
+        "<logs>/build_manifest/{corpus}.log",
+    benchmark:
+        "<benchmarks>/build_manifest/{corpus}.jsonl"
+    threads: 1
+    resources:
+        mem="4GB",
+        runtime="1h",
+    params:
+        source=lookup(dpath="corpora/{corpus}/source", within=config),
+        layout=lookup(dpath="corpora/{corpus}/layout", within=config),
+        splits=lookup(dpath="corpora/{corpus}/splits", within=config),
+        code=manifest_code,
+    script:
+        "../scripts/build_manifest.py"
+
+
+rule audit_leakage:
+    """Fail the build where anything that is tested on was trained on."""
+    input:
+        manifests=collect(
+            "<results>/manifests/{corpus}.parquet", corpus=config["corpora"]
+        ),
+    output:
+        audit=report(
+            ensure("<results>/audit/leakage.json", non_empty=True),
+            caption="../report/leakage.rst",
+            category="Data",
+            labels={"item": "leakage audit"},
+        ),
+    log:
+        "<logs>/audit_leakage.log",
+    benchmark:
+        "<benchmarks>/audit_leakage.jsonl"
+    threads: 1
+    resources:
+        mem="8GB",
+        runtime="1h",
+    params:
+        trained=trained_parts(),
+        tested=tested_parts(),
+        code=script_code("audit_leakage"),
+    script:
+        "../scripts/audit_leakage.py"
+
+
+rule manifests:
+    """Build every manifest and audit them for leakage."""
+    input:
+        rules.audit_leakage.input.manifests,
+        rules.audit_leakage.output.audit,

@@ -1,0 +1,21 @@
+"""Hand rule publish_control's files and settings to its stage."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.records.logs import rule_log
+from pipeline.settings.base import parse
+from pipeline.settings.encoders import ControlSettings
+from pipeline.settings.pretraining import EncoderSettings
+from pipeline.stages.publish_control import publish_control
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with rule_log(snakemake.log[0]):
+    publish_control(
+        name=snakemake.wildcards.control,
+        settings=parse(ControlSettings, snakemake.params.settings),
+        like=parse(EncoderSettings | None, snakemake.params.like),
+        folder=Path(snakemake.output.encoder).parent,
+    )
