@@ -16,9 +16,7 @@ BOOTSTRAP = BootstrapSettings(resamples=100, seed=3)
 SKLEARN = {"auroc": roc_auc_score, "auprc": average_precision_score}
 
 
-def cohort(
-    seed: int, images: int = 300, patients: int = 80
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def cohort(seed: int, images: int = 300, patients: int = 80) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Draw two encoders' scores (rounded, so that they tie), labels with unknowns, and patients."""
     rng = np.random.default_rng(seed)
     patient = rng.integers(patients, size=images)

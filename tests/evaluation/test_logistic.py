@@ -20,9 +20,7 @@ def features_and_labels(images: int, width: int) -> tuple[np.ndarray, np.ndarray
     mixing = rng.standard_normal((width, width)) * np.geomspace(1, 1e-3, width)
     features = (rng.standard_normal((images, width)) @ mixing.T + 5) * np.geomspace(0.1, 100, width)
     liability = rng.standard_normal((images, width)) @ rng.standard_normal((width, 3)) / np.sqrt(width)
-    liability += (
-        (features - features.mean(axis=0)) / features.std(axis=0) @ rng.standard_normal((width, 3)) / width
-    )
+    liability += (features - features.mean(axis=0)) / features.std(axis=0) @ rng.standard_normal((width, 3)) / width
     cuts = np.quantile(liability, [0.6, 0.8, 0.97], axis=0).diagonal()
     labels = (liability > cuts).astype(np.int8)
     labels[rng.random((images, 3)) < 0.1] = -1
@@ -59,9 +57,7 @@ def test_a_fit_that_stops_early_is_an_error_that_names_class_and_penalty() -> No
     features, labels = features_and_labels(600, 30)
     spectrum = decompose(features)
     settings = SETTINGS.model_copy(update={"max_iterations": 1})
-    with pytest.raises(
-        UserError, match=r"class '(edema|mass|hernia)' did not converge at penalty 1: gradient norm"
-    ):
+    with pytest.raises(UserError, match=r"class '(edema|mass|hernia)' did not converge at penalty 1: gradient norm"):
         fit_logistic(spectrum.coordinates(features), spectrum.variances, labels, CLASSES, settings)
 
 

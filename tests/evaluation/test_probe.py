@@ -58,9 +58,7 @@ def test_ridge_chooses_by_validation_squared_error() -> None:
     for column, name in enumerate(CLASSES):
         losses = {}
         for penalty in PENALTIES:
-            oracle = Ridge(alpha=penalty * 150).fit(
-                (train[0] - mean) / deviation, 2.0 * train[1][:, column] - 1
-            )
+            oracle = Ridge(alpha=penalty * 150).fit((train[0] - mean) / deviation, 2.0 * train[1][:, column] - 1)
             predicted = oracle.predict((val[0] - mean) / deviation)
             losses[mean_squared_error(2.0 * val[1][:, column] - 1, predicted)] = penalty, predicted
         best, predicted = losses[min(losses)]
@@ -82,9 +80,7 @@ def test_a_feature_that_never_varies_in_training_has_no_say(
 ) -> None:
     (train, train_labels), (val, val_labels) = splits()
     constant = np.full((150, 1), 0.1, np.float32)
-    wide = fit(
-        settings, (np.hstack([train, constant]), train_labels), (np.hstack([val, val[:, :1]]), val_labels)
-    )
+    wide = fit(settings, (np.hstack([train, constant]), train_labels), (np.hstack([val, val[:, :1]]), val_labels))
     narrow = fit(settings, (train, train_labels), (val, val_labels))
     assert not wide.weights[-1].any()
     np.testing.assert_allclose(wide.scores(np.hstack([val, val[:, :1]])), narrow.scores(val), atol=1e-5)
@@ -97,9 +93,7 @@ def test_rescaled_features_and_fewer_bits_do_not_change_the_probe(
     (train, train_labels), (val, val_labels) = splits()
     train, val = train.astype(np.float16), val.astype(np.float16)
     original = fit(settings, (train, train_labels), (val, val_labels))
-    rescaled = fit(
-        settings, (train.astype(float) * -3 + 1, train_labels), (val.astype(float) * -3 + 1, val_labels)
-    )
+    rescaled = fit(settings, (train.astype(float) * -3 + 1, train_labels), (val.astype(float) * -3 + 1, val_labels))
     assert original.penalties == rescaled.penalties
     np.testing.assert_allclose(rescaled.scores(val.astype(float) * -3 + 1), original.scores(val), atol=1e-5)
 

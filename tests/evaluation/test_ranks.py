@@ -11,9 +11,7 @@ from pipeline.records.errors import UserError
 
 
 @st.composite
-def weighted_classes(
-    draw: st.DrawFn, low: int = 0, high: int = 5
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def weighted_classes(draw: st.DrawFn, low: int = 0, high: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw scores that often tie, labels of both kinds, and two weightings under which both kinds count."""
     n = draw(st.integers(2, 40))
     few = draw(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=8))

@@ -11,9 +11,7 @@ FIRST_WEIGHTS = [1, 1, 0, 1, 2, 2, 1, 1, 0, 1, 1, 0]
 
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=30), st.integers(0, 2**63))
-def test_images_of_a_patient_are_drawn_together_and_as_many_patients_as_there_are(
-    drawn: list[int], seed: int
-) -> None:
+def test_images_of_a_patient_are_drawn_together_and_as_many_patients_as_there_are(drawn: list[int], seed: int) -> None:
     patients = np.array(drawn)
     weights = patient_weights(patients, 5, seed)
     distinct, first = np.unique(patients, return_index=True)

@@ -66,8 +66,7 @@ def test_thinning_keeps_the_extremes(values: list[float], bins: int) -> None:
 def test_the_figure_of_a_long_run_is_small_and_the_same_each_time(tmp_path: Path, suffix: str) -> None:
     noise = np.random.Generator(np.random.Philox(key=3)).normal(0, 0.05, 20_000)
     events = [
-        f'{{"event": "step", "step": {step}, "loss": {1 + noise[step]:.6f}, "lr": 0.001}}\n'
-        for step in range(20_000)
+        f'{{"event": "step", "step": {step}, "loss": {1 + noise[step]:.6f}, "lr": 0.001}}\n' for step in range(20_000)
     ]
     (tmp_path / "history.jsonl").write_text("".join(events) + '{"event": "start", "step": 19999}\n')
     figures = [tmp_path / f"{name}.{suffix}" for name in ("first", "second")]

@@ -101,9 +101,7 @@ def results(tmp_path: Path) -> Path:
 def page_of(results: Path, name: str = "index.html") -> str:
     figures = [Figure(results / "pixel.png", "Loss of mae", "One gray pixel.")]
     path = results / "report" / name
-    render_page(
-        path, list(results.glob("evaluate/**/*.json")), figures, results, "A & B", notice="Synthetic."
-    )
+    render_page(path, list(results.glob("evaluate/**/*.json")), figures, results, "A & B", notice="Synthetic.")
     return path.read_text()
 
 

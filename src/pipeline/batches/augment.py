@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.batches.keyed import keyed_generator
 from pipeline.batches.loader import ImageBatch
+from pipeline.records.randomness import keyed_generator
 from pipeline.settings.pretraining import AugmentationSettings
 
 _TRIES = 10  # as the usual RandomResizedCrop: draws that do not fit the image are drawn again
@@ -25,7 +25,9 @@ def augment(batch: ImageBatch, settings: AugmentationSettings, seed: int) -> Ten
 
     Each image's crop and flip depend on (seed, epoch, index) alone.
     """
-    draws = [_draw(settings, seed, int(epoch), int(index)) for epoch, index in zip(batch.epochs, batch.indices, strict=True)]
+    draws = [
+        _draw(settings, seed, int(epoch), int(index)) for epoch, index in zip(batch.epochs, batch.indices, strict=True)
+    ]
     affine = torch.from_numpy(np.stack(draws))
     pixels = unit_pixels(batch)
     grid = functional.affine_grid(affine, list(pixels.shape), align_corners=False)

@@ -5,20 +5,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.batches.keyed import keyed_generator
+from pipeline.records.randomness import keyed_generator
 
 
 @lru_cache(maxsize=2)
 def epoch_order(samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the permutation of `samples` indices that one epoch follows."""
-    order = keyed_generator(seed, "order", epoch, 0).permutation(samples)
+    order = keyed_generator(seed, "order", epoch).permutation(samples)
     order.flags.writeable = False
     return order
 
 
-def batch_positions(
-    step: int, batch_size: int, samples: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def batch_positions(step: int, batch_size: int, samples: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the epoch and the sample index of each image of a step's batch, both [batch_size].
 
     Epochs follow each other without a gap: a batch at the end of one is filled from the next, so

@@ -33,46 +33,52 @@ def fit_logistic(
     images that take no part in that class. Each penalty starts from the solution of the next larger one.
     Raises `UserError` naming class and penalty where the gradient norm stays above the tolerance.
     """
-    known = labels >= 0
-    shares = known / known.sum(axis=0)
-    base_rates = (shares * (labels == 1)).sum(axis=0)
+    positive, known = labels.T == 1, labels.T >= 0
+    shares = known / known.sum(axis=1, keepdims=True)
+    base_rates = (shares * positive).sum(axis=1, keepdims=True)
     curvatures = base_rates * (1 - base_rates)
-    solution = np.vstack([np.zeros((len(variances), len(classes))), logit(base_rates)])
+    solution = np.hstack([np.zeros((len(classes), len(variances))), logit(base_rates)])
     path = []
     for penalty in reversed(settings.penalties):
-        hessian = np.vstack([variances[:, None] * curvatures + penalty, curvatures])
-        problem = _Problem(coordinates, labels == 1, shares, penalty, 1 / np.sqrt(hessian))
+        hessian = np.hstack([curvatures * variances + penalty, curvatures])
+        problem = _Problem(coordinates, positive, shares, penalty, 1 / np.sqrt(hessian))
         solution = problem.solve(solution, classes, settings)
         path.append(solution)
     heads = np.stack(path[::-1])
-    return Heads(heads[:, :-1], heads[:, -1])
+    return Heads(heads[:, :, :-1].transpose(0, 2, 1), heads[:, :, -1])
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """State one penalty's problem; a solution [J + 1, C] holds each class's weights, then its intercept."""
+    """State one penalty's problem; each row of a solution [C, J + 1] holds a class's weights, then intercept.
+
+    Classes come first since BLAS is faster when the few of them are rows.
+    """
 
     coordinates: Floats
+    """[N, J]"""
     positive: NDArray[np.bool_]
+    """[C, N]"""
     shares: Floats
-    """[N, C]: what each image counts for in each class's mean; 0 where its label is left out."""
+    """[C, N]: what each image counts for in each class's mean; 0 where its label is left out."""
     penalty: float
     scale: Floats
-    """[J + 1, C]: solution = scale * what the solver sees."""
+    """[C, J + 1]: solution = scale * what the solver sees."""
 
     def loss_and_gradient(self, scaled: Floats) -> tuple[float, Floats]:
         solution = scaled.reshape(self.scale.shape) * self.scale
-        weights, intercepts = solution[:-1], solution[-1]
-        logits = self.coordinates @ weights + intercepts
+        weights, intercepts = solution[:, :-1], solution[:, -1:]
+        logits = weights @ self.coordinates.T + intercepts
         losses = self.shares * (np.logaddexp(0, logits) - self.positive * logits)
         residuals = self.shares * (expit(logits) - self.positive)
-        gradient = np.vstack([self.coordinates.T @ residuals + self.penalty * weights, residuals.sum(axis=0)])
+        slopes = residuals @ self.coordinates + self.penalty * weights
+        gradient = np.hstack([slopes, residuals.sum(axis=1, keepdims=True)])
         loss = losses.sum() + self.penalty / 2 * np.square(weights).sum()
         return float(loss), (gradient * self.scale).ravel()
 
     def solve(self, start: Floats, classes: Sequence[str], settings: LinearProbeSettings) -> Floats:
         # The solver bounds the largest element; divided by the root of their number, that bounds the norm.
-        largest_element = settings.tolerance / np.sqrt(len(start))
+        largest_element = settings.tolerance / np.sqrt(start.shape[1])
         found = minimize(
             self.loss_and_gradient,
             (start / self.scale).ravel(),
@@ -88,10 +94,8 @@ class _Problem:
         self._refuse_unconverged(found.jac, classes, settings)
         return np.asarray(found.x).reshape(self.scale.shape) * self.scale
 
-    def _refuse_unconverged(
-        self, gradient: Floats, classes: Sequence[str], settings: LinearProbeSettings
-    ) -> None:
-        norms = np.linalg.norm(gradient.reshape(self.scale.shape), axis=0)
+    def _refuse_unconverged(self, gradient: Floats, classes: Sequence[str], settings: LinearProbeSettings) -> None:
+        norms = np.linalg.norm(gradient.reshape(self.scale.shape), axis=1)
         worst = int(norms.argmax())
         if not norms[worst] <= settings.tolerance:
             raise UserError(

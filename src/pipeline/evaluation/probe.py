@@ -84,9 +84,7 @@ def _fit(
     return fit_logistic(coordinates, spectrum.variances, labels, classes, settings)
 
 
-def _losses(
-    settings: LinearProbeSettings | RidgeSettings, heads: Heads, coordinates: Floats, labels: Labels
-) -> Floats:
+def _losses(settings: LinearProbeSettings | RidgeSettings, heads: Heads, coordinates: Floats, labels: Labels) -> Floats:
     """Return the mean validation loss [L, C] of each penalty and class, over the images it has labels for."""
     targets, known = 2.0 * (labels == 1) - 1, labels >= 0
     losses = []

@@ -59,9 +59,7 @@ class Ranking:
         )
 
 
-def rank(
-    scores: NDArray[np.floating], positive: NDArray[np.bool_], units: NDArray[np.intp], n_units: int
-) -> Ranking:
+def rank(scores: NDArray[np.floating], positive: NDArray[np.bool_], units: NDArray[np.intp], n_units: int) -> Ranking:
     """Sort one class's images once. `scores`, `positive` and `units` (0 … n_units - 1) are [N].
 
     Scores are compared exactly as they are. Raises `UserError` for scores that cannot be ranked.
@@ -95,9 +93,7 @@ def refuse_unrankable(scores: NDArray[np.generic]) -> None:
     In 16 bits scores that differ become equal, which moved AUROC by 1.5 points (spec performance, finding 6).
     """
     if scores.dtype not in (np.float32, np.float64):
-        raise UserError(
-            f"Scores are {scores.dtype}, not float32 or float64, and rounding makes ties; pass float32 logits."
-        )
+        raise UserError(f"Scores are {scores.dtype}, not float32 or float64, and rounding makes ties; pass float32.")
     if not (finite := np.isfinite(scores)).all():
         raise UserError(
             f"{np.count_nonzero(~finite)} of {scores.size} scores are NaN or infinite, the first in row "

@@ -10,9 +10,7 @@ from pipeline.evaluation.spectrum import Heads
 Floats = NDArray[np.float64]
 
 
-def fit_ridge(
-    coordinates: Floats, variances: Floats, labels: NDArray[np.int8], penalties: Sequence[float]
-) -> Heads:
+def fit_ridge(coordinates: Floats, variances: Floats, labels: NDArray[np.int8], penalties: Sequence[float]) -> Heads:
     """Minimise, per class and penalty, mean squared error + penalty * |weights|^2; the intercept is free.
 
     Coordinates [N, J] and their variances [J] come from a `Spectrum`; labels [N, C] are 1, 0, or -1 for
@@ -34,9 +32,7 @@ def fit_ridge(
     return Heads(weights, intercepts)
 
 
-def _solve(
-    coordinates: Floats, targets: Floats, variances: Floats, axes: Floats, penalties: Sequence[float]
-) -> Heads:
+def _solve(coordinates: Floats, targets: Floats, variances: Floats, axes: Floats, penalties: Sequence[float]) -> Heads:
     """Solve where the covariance of the coordinates is axes @ diag(variances) @ axes.T."""
     target_means, means = targets.mean(axis=0), coordinates.mean(axis=0)
     covariance = axes.T @ (coordinates - means).T @ (targets - target_means) / len(targets)

@@ -81,14 +81,10 @@ def _attribute_labels(target: AttributeTarget, columns: Columns) -> NDArray[np.i
     return np.array([[codes.get(str(value), IGNORED)] for value in columns[target.column]], dtype=np.int8)
 
 
-def _exclusions(
-    values: NDArray[np.int8], views: list[str | None], benchmark: BenchmarkSettings
-) -> NDArray[np.object_]:
+def _exclusions(values: NDArray[np.int8], views: list[str | None], benchmark: BenchmarkSettings) -> NDArray[np.object_]:
     without_label = (values == IGNORED).all(axis=1)
     other_view = np.array([bool(benchmark.views) and view not in benchmark.views for view in views])
     reasons = np.full(len(values), "", dtype=object)
     reasons[without_label] = "no label"
     reasons[other_view] = "other view"
     return reasons
-
-

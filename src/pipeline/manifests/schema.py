@@ -52,17 +52,13 @@ def check_manifest(manifest: pl.DataFrame, name: str) -> None:
         raise UserError(f"manifest {name} does not have the manifest's schema; columns that differ: {wrong}")
     for column in set(MANIFEST_SCHEMA) - _MAY_BE_NULL:
         if nulls := manifest[column].null_count():
-            raise UserError(
-                f"manifest {name}: column '{column}' is empty in {nulls} rows; the adapter must fill it"
-            )
+            raise UserError(f"manifest {name}: column '{column}' is empty in {nulls} rows; the adapter must fill it")
     bad_keys = manifest.filter(~pl.col("key").str.contains(_KEY_PATTERN))["key"]
     if len(bad_keys):
         raise UserError(f"manifest {name}: key '{bad_keys[0]}' may hold only letters, digits, '_' and '-'")
     repeated = manifest.filter(pl.col("key").is_duplicated())["key"]
     if len(repeated):
-        raise UserError(
-            f"manifest {name}: key '{repeated[0]}' stands in more than one row; each image needs its own"
-        )
+        raise UserError(f"manifest {name}: key '{repeated[0]}' stands in more than one row; each image needs its own")
     check_patients_in_one_split(manifest, name)
 
 

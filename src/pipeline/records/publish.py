@@ -20,7 +20,7 @@ def publishing(path: Path) -> Iterator[Path]:
     try:
         yield scratch
         _flush(scratch)
-        os.replace(scratch, path)
+        scratch.replace(path)
         _flush(path.parent)
     finally:
         scratch.unlink(missing_ok=True)

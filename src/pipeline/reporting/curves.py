@@ -104,9 +104,7 @@ def _draw_losses(axes: Axes, curves: History) -> None:
     axes.plot(steps[shown], smoothed[shown], color=BLUE, linewidth=1.6, label="training, running mean")
     if curves.validation_losses:
         steps, losses = _arrays(curves.validation_losses)
-        axes.plot(
-            steps, losses, "o-", color=VERMILION, markersize=3.5, linewidth=1, label="validation, fixed masks"
-        )
+        axes.plot(steps, losses, "o-", color=VERMILION, markersize=3.5, linewidth=1, label="validation, fixed masks")
     if curves.resumes:
         axes.plot([], [], color=GRAY, linewidth=0.7, linestyle=(0, (3, 2)), label="resumed")
     axes.set_ylabel("loss")

@@ -40,10 +40,9 @@ class LeaderboardRow(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """Name what encoders compete in: a benchmark under one protocol."""
+    """Name what encoders compete in, each under its own protocol."""
 
     benchmark: str
-    protocol: str
     fraction: float
     seed: int
 
@@ -90,19 +89,31 @@ def write_leaderboard(path: Path, rows: Sequence[LeaderboardRow]) -> None:
     publish_text(path, table.getvalue())
 
 
+def read_leaderboard(path: Path) -> list[LeaderboardRow]:
+    """Read the rows that `write_leaderboard` wrote."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [_parsed(row) for row in csv.DictReader(stream)]
+
+
 def macro_auroc(rows: Iterable[LeaderboardRow]) -> dict[Trial, dict[str, LeaderboardRow]]:
-    """Return the macro AUROC rows by trial and encoder; trials are in the order of their names."""
+    """Return the macro AUROC rows by trial and competitor; trials are in the order of their names.
+
+    A competitor is an encoder, or an encoder with its protocol where it is scored under several.
+    """
+    macro = [row for row in rows if row.metric == "auroc"]
+    protocols: dict[str, set[str]] = {}
+    for row in macro:
+        protocols.setdefault(row.encoder, set()).add(row.protocol)
     table: dict[Trial, dict[str, LeaderboardRow]] = {}
-    for row in rows:
-        if row.metric == "auroc":
-            trial = Trial(row.benchmark, row.protocol, row.fraction, row.seed)
-            table.setdefault(trial, {})[row.encoder] = row
+    for row in macro:
+        competitor = row.encoder if len(protocols[row.encoder]) == 1 else f"{row.encoder} ({row.protocol})"
+        table.setdefault(Trial(row.benchmark, row.fraction, row.seed), {})[competitor] = row
     return dict(sorted(table.items()))
 
 
 def encoder_order(encoders: Iterable[str]) -> list[str]:
-    """Return the encoders once each, by name, the controls last."""
-    return sorted(set(encoders), key=lambda encoder: (encoder in CONTROLS, encoder))
+    """Return the encoders once each, by name, the controls last, whatever the protocol behind the name."""
+    return sorted(set(encoders), key=lambda encoder: (encoder.split(" ")[0] in CONTROLS, encoder))
 
 
 def best_encoders(cells: Mapping[str, LeaderboardRow]) -> set[str]:
@@ -131,22 +142,23 @@ def _relative(path: Path, results_root: Path) -> str:
     try:
         return path.absolute().relative_to(results_root.absolute()).as_posix()
     except ValueError as error:
-        raise UserError(
-            f"{path} is not inside {results_root}; give only records of these results."
-        ) from error
+        raise UserError(f"{path} is not inside {results_root}; give only records of these results.") from error
 
 
 def _row(path: str, record: MetricRecord, value: MetricValue) -> LeaderboardRow:
     metric = value.metric if value.target == "macro" else f"{value.metric}:{value.target}"
     origin = (record.benchmark, record.encoder, record.protocol, record.fraction, record.seed)
-    return LeaderboardRow(
-        *origin, metric, value.value, value.low, value.high, value.n, value.n_patients, path
-    )
+    return LeaderboardRow(*origin, metric, value.value, value.low, value.high, value.n, value.n_patients, path)
+
+
+def _parsed(row: Mapping[str, str]) -> LeaderboardRow:
+    types = LeaderboardRow.__annotations__
+    return LeaderboardRow(**{column: types[column](text) for column, text in row.items()})
 
 
 def _label(trial: Trial, trials: Iterable[Trial]) -> str:
     """Name a trial by its benchmark, and by no more of the rest than tells it from the others."""
-    names = (trial.benchmark, trial.protocol, f"{100 * trial.fraction:.3g}%", f"seed {trial.seed}")
+    names = (trial.benchmark, f"{100 * trial.fraction:.3g}%", f"seed {trial.seed}")
     rivals = [rival for rival in trials if rival.benchmark == trial.benchmark]
     label = names[0]
     for column in range(1, len(names)):

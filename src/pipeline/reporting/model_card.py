@@ -38,7 +38,7 @@ Every setting, and the digests of data and code, are in `runs/{name}/` (`setting
 
 def random_card(name: str, settings: RandomEncoderSettings, encoder: EncoderSettings) -> str:
     """Return the card of the untrained control."""
-    facts = f"\nThe architecture of `{settings.like}` with fresh weights (seed {settings.seed}), never trained: a control.\n"
+    facts = f"\nThe architecture of `{settings.like}` with fresh weights (seed {settings.seed}): a control.\n"
     return _HEAD.format(name=name) + facts + _use(encoder) + _LIMITS
 
 

@@ -132,9 +132,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        number=_number, signed=_signed, percent=_percent, measure=_measure, embed=_embed
-    )
+    environment.filters.update(number=_number, signed=_signed, percent=_percent, measure=_measure, embed=_embed)
     environment.globals.update(
         verdict=verdict,
         by_target=by_target,

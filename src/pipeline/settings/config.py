@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pipeline.records.errors import UserError
 from pipeline.settings.base import Name, Settings
 from pipeline.settings.benchmarks import BenchmarkSettings, ProtocolSettings
 from pipeline.settings.corpora import CorpusSettings
-from pipeline.settings.evaluation import FeatureSettings
 from pipeline.settings.encoders import ControlSettings, RandomEncoderSettings
+from pipeline.settings.evaluation import FeatureSettings
 from pipeline.settings.keys import nearest, valid_keys
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.settings.probes import BootstrapSettings
@@ -20,7 +20,7 @@ from pipeline.settings.reporting import ReportSettings
 class Config(Settings):
     """Describe everything `all` builds; holds science only, never hardware."""
 
-    pathvars: dict[str, str] = {}
+    pathvars: dict[str, str] = Field(default_factory=dict)
     """Where Snakemake puts things: `results` and others (see Snakemake's documentation of pathvars)."""
     open_data: str = "data/open"
     """Folder of the openly licensed corpora; `{open_data}` in a source's root stands for it."""

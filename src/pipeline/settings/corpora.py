@@ -76,9 +76,7 @@ class HannoverLayout(Settings):
     """Glob of the image files; a file name without its ending must be an `image_id` of the table."""
 
 
-Layout = Annotated[
-    ChexpertLayout | NihCxr14Layout | KermanyLayout | HannoverLayout, Field(discriminator="format")
-]
+Layout = Annotated[ChexpertLayout | NihCxr14Layout | KermanyLayout | HannoverLayout, Field(discriminator="format")]
 
 
 class SplitSettings(Settings):
@@ -97,13 +95,9 @@ class SplitSettings(Settings):
     @model_validator(mode="after")
     def _test_comes_from_one_place(self) -> "SplitSettings":
         if self.scheme == "official" and self.test_fraction:
-            raise ValueError(
-                "test_fraction has no effect with scheme 'official'; remove it or use scheme 'patient'"
-            )
+            raise ValueError("test_fraction has no effect with scheme 'official'; remove it or use scheme 'patient'")
         if self.scheme == "patient" and not self.test_fraction:
-            raise ValueError(
-                "scheme 'patient' needs test_fraction, the share of patients held out for testing"
-            )
+            raise ValueError("scheme 'patient' needs test_fraction, the share of patients held out for testing")
         return self
 
 

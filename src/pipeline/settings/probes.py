@@ -14,9 +14,7 @@ def _increasing(penalties: tuple[float, ...]) -> tuple[float, ...]:
     return penalties
 
 
-Penalties = Annotated[
-    tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1), AfterValidator(_increasing)
-]
+Penalties = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1), AfterValidator(_increasing)]
 """Candidate L2 penalties per image, strictly increasing: the objective is the mean loss over images
 plus penalty / 2 times the squared norm of the weights of the standardised features."""
 

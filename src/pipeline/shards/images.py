@@ -24,7 +24,9 @@ def read_gray(path: Path) -> GrayImage:
     try:
         return _decode_jpeg(content) if simplejpeg.is_jpeg(content) else _decode_other(content)
     except (ValueError, cv2.error) as error:
-        raise UserError(f"{path} is not a whole image ({error}); restore the file and run fetch_corpus again") from error
+        raise UserError(
+            f"{path} is not a whole image ({error}); restore the file and run fetch_corpus again"
+        ) from error
 
 
 def resize_short_side(image: GrayImage, short_side: int) -> GrayImage:

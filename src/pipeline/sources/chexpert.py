@@ -71,6 +71,4 @@ def _view() -> pl.Expr:
 
 
 def _presence(name: str) -> pl.Expr:
-    return (
-        pl.col(name).cast(pl.Float64).replace_strict(PRESENCE_CODES, default=UNKNOWN, return_dtype=pl.String)
-    )
+    return pl.col(name).cast(pl.Float64).replace_strict(PRESENCE_CODES, default=UNKNOWN, return_dtype=pl.String)

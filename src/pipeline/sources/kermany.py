@@ -19,9 +19,7 @@ def read_corpus(root: Path, layout: KermanyLayout) -> RawCorpus:
     """Read the file names; the publisher's parts are left out, since their patient numbers start anew."""
     files = find_images(root, layout.images)
     if not files:
-        raise UserError(
-            f"{root} holds no image that matches '{layout.images}'; correct the corpus's layout settings"
-        )
+        raise UserError(f"{root} holds no image that matches '{layout.images}'; correct the corpus's layout settings")
     rows = pl.DataFrame([_row(path, root) for path in files.values()])
     return RawCorpus(complete_rows(rows), tables=())
 
@@ -34,9 +32,7 @@ def _row(path: str, root: Path) -> dict[str, str | float | None]:
     elif healthy:
         patient, germ = f"{'N2' if healthy['series'] else 'N1'}-{healthy['patient']}", None
     else:
-        raise UserError(
-            f"{root}: the name of '{path}' tells neither patient nor class; use the publisher's file names"
-        )
+        raise UserError(f"{root}: the name of '{path}' tells neither patient nor class; use the publisher's file names")
     present = {
         "no_finding": germ is None,
         "pneumonia": germ is not None,

@@ -18,9 +18,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     try:
         table = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=False)
     except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
-        raise UserError(
-            f"{path} is not a readable CSV table: {_first_line(error)}; download it again"
-        ) from error
+        raise UserError(f"{path} is not a readable CSV table: {_first_line(error)}; download it again") from error
     absent = [column for column in columns if column not in table.columns]
     if absent:
         raise UserError(

@@ -36,9 +36,7 @@ def build_manifest(
     files = pl.read_parquet(inventory)
     _check_tables(root, files)
     rows = read_corpus(root, layout).rows
-    images = files.filter(pl.col("role") == "image").select(
-        "path", "sha256", file_state=pl.col("state").cast(str)
-    )
+    images = files.filter(pl.col("role") == "image").select("path", "sha256", file_state=pl.col("state").cast(str))
     complete = rows.join(images, on="path", how="left", maintain_order="left").with_columns(
         assign_splits(rows, splits, name).alias("split"), corpus=pl.lit(name)
     )
@@ -50,6 +48,4 @@ def build_manifest(
 def _check_tables(root: Path, files: pl.DataFrame) -> None:
     for path, digest in files.filter(pl.col("role") == "table").select("path", "sha256").iter_rows():
         if not (root / path).is_file() or file_digest(root / path) != digest:
-            raise UserError(
-                f"{root / path} is not the file the inventory saw; run the rule fetch_corpus again"
-            )
+            raise UserError(f"{root / path} is not the file the inventory saw; run the rule fetch_corpus again")

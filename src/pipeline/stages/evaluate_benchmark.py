@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import safetensors
 from numpy.typing import NDArray
 
+from pipeline.evaluation.feature_file import FeatureOrigin, read_origin
 from pipeline.evaluation.fractions import patients_within
 from pipeline.evaluation.intervals import evaluate_scores
-from pipeline.evaluation.feature_file import FeatureOrigin, read_origin
 from pipeline.evaluation.probe import fit_probe
 from pipeline.evaluation.scores import Scores, write_scores
 from pipeline.evaluation.targets import Labels, read_labels

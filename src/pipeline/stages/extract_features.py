@@ -35,6 +35,8 @@ def extract_features(
         batches = sequential_batches(samples, side, settings.batch_size, len(samples), threads)
         encoded = encode(encoder, own, batches, device)
     origin = FeatureOrigin(
-        encoder=file_digest(encoder_folder / WEIGHTS), index=file_digest(index), device=describe_device(device)
+        encoder=file_digest(encoder_folder / WEIGHTS),
+        index=file_digest(index),
+        device=describe_device(device),
     )
     write_features(features, encoded, origin)

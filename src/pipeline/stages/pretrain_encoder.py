@@ -86,7 +86,12 @@ def _data(run: Run, training: Samples, validation: Samples) -> Data:
 
 
 def _publish(
-    run: Run, task: MaskedAutoencoding, inputs: dict[str, str], images: dict[str, int], history: Path, device: str
+    run: Run,
+    task: MaskedAutoencoding,
+    inputs: dict[str, str],
+    images: dict[str, int],
+    history: Path,
+    device: str,
 ) -> None:
     task.cpu()
     weights = {name: tensor.contiguous() for name, tensor in task.model.state_dict().items()}

@@ -19,7 +19,8 @@ def publish_control(name: str, settings: ControlSettings, like: EncoderSettings 
         folder: Encoder folder to publish.
     """
     if isinstance(settings, RandomEncoderSettings):
-        assert like is not None, "a random control names a run"
+        if like is None:
+            raise ValueError("a random control needs the architecture of the run it is like")
         save_encoder(folder, build_encoder(like, settings.seed), like, random_card(name, settings, like))
     else:
         save_pixels(folder, settings, pixels_card(name, settings))

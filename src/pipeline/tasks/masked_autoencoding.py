@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.batches.augment import augment, unit_pixels
-from pipeline.batches.keyed import keyed_generator
 from pipeline.batches.loader import ImageBatch
 from pipeline.models.encoder import normalise
 from pipeline.models.masked_autoencoder import MaskedAutoencoder, MaskedPrediction
+from pipeline.records.randomness import keyed_generator
 from pipeline.settings.pretraining import PretrainingSettings
 
 _VARIANCE_EPSILON = 1e-6  # as the reference implementation, for patches of one gray value

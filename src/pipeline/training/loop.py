@@ -48,7 +48,12 @@ class Trainer:
     """Train a task for the steps its settings say, saving and resuming its state."""
 
     def __init__(
-        self, task: nn.Module, data: Data, settings: PretrainingSettings, states: StateFolder, history: EventLog
+        self,
+        task: nn.Module,
+        data: Data,
+        settings: PretrainingSettings,
+        states: StateFolder,
+        history: EventLog,
     ) -> None:
         """Prepare the optimiser; `task` is a `Task` that is also a module."""
         self.task = task

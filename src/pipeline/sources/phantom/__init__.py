@@ -1,0 +1,1 @@
+"""The phantom cohort: seeded patients, ray-cast chest X-rays, written in the corpora's own raw layouts."""

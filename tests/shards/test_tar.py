@@ -1,0 +1,67 @@
+import json
+import zlib
+from pathlib import Path
+
+import cv2
+import pyarrow.parquet as pq
+import pytest
+import webdataset as wds
+
+from pipeline.manifests.schema import read_manifest
+from pipeline.records.digests import file_digest
+from pipeline.records.errors import UserError
+from pipeline.settings.corpora import LocalSource, ShardSettings
+from pipeline.shards.index import read_shards
+from pipeline.stages.write_shards import write_shards
+
+
+def test_webdataset_streams_every_sample(made_index: Path, made_manifest: Path) -> None:
+    tars = sorted(str(path) for path in made_index.parent.glob("*.tar"))
+    streamed = {sample["__key__"]: sample for sample in wds.WebDataset(tars, shardshuffle=False)}
+    manifest = read_manifest(made_manifest)
+    assert set(streamed) == set(manifest["key"])
+    for key, patient, split in manifest.select("key", "patient", "split").iter_rows():
+        assert json.loads(streamed[key]["json"])["patient"] == patient
+        assert json.loads(streamed[key]["json"])["split"] == split
+
+
+def test_the_index_leads_to_each_image(made_index: Path) -> None:
+    for row in pq.read_table(made_index).to_pylist():
+        content = (made_index.parent / row["shard"]).read_bytes()[row["offset"] : row["offset"] + row["size"]]
+        assert zlib.crc32(content) == row["crc32"]
+        assert content.startswith(b"\xff\xd8")
+        assert content.endswith(b"\xff\xd9")
+        assert (row["height"], row["width"]) == (32, 37)
+
+
+def test_a_shard_holds_one_split_and_the_index_its_digest(made_index: Path) -> None:
+    rows = pq.read_table(made_index).to_pylist()
+    for shard in read_shards(made_index):
+        inside = [row for row in rows if row["shard"] == shard.shard]
+        assert len(inside) == shard.samples <= 5
+        assert len({row["split"] for row in inside}) == 1
+        assert file_digest(made_index.parent / shard.shard) == shard.sha256
+
+
+def test_rebuilding_gives_equal_bytes_for_any_number_of_threads(made_index: Path, made_manifest: Path) -> None:
+    again = made_index.parents[1] / "again" / "index.parquet"
+    source = LocalSource(kind="local", root=str(made_manifest.parent / "raw"))
+    settings = ShardSettings(image_size=32, samples_per_shard=5)
+    write_shards(source, settings, made_manifest, made_manifest, again, threads=7)
+    first, second = ({path.name: file_digest(path) for path in index.parent.iterdir()} for index in (made_index, again))
+    assert first == second
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing"])
+def test_a_bad_image_is_named_and_leaves_no_index(made_manifest: Path, damage: str) -> None:
+    image = made_manifest.parent / "raw" / "004_1.png"
+    if damage == "missing":
+        image.unlink()
+    else:
+        cv2.imwrite(str(image.with_suffix(".jpg")), cv2.imread(str(image)))
+        image.write_bytes(image.with_suffix(".jpg").read_bytes()[:400])
+    index = made_manifest.parent / "out" / "index.parquet"
+    source = LocalSource(kind="local", root=str(image.parent))
+    with pytest.raises(UserError, match=r"004_1\.png"):
+        write_shards(source, ShardSettings(image_size=32), made_manifest, made_manifest, index, threads=2)
+    assert [path.name for path in index.parent.iterdir() if "index" in path.name or "tmp" in path.name] == []

@@ -1,0 +1,136 @@
+"""What a user reads when the raw files are not what they should be, and what is left behind: nothing."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.records.errors import UserError
+from pipeline.settings.corpora import (
+    ChexpertLayout,
+    InventorySettings,
+    LocalSource,
+    NihCxr14Layout,
+    SplitSettings,
+)
+from pipeline.stages.build_manifest import build_manifest
+from pipeline.stages.fetch_corpus import fetch_corpus
+
+LAYOUT = NihCxr14Layout(format="nih_cxr14", table="entries.csv", images="images/*.png")
+HEADER = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    root = tmp_path / "raw"
+    (root / "images").mkdir(parents=True)
+    rows = [f"{patient:08d}_000.png,No Finding,0,{patient},50,F,PA" for patient in range(4)]
+    (root / "entries.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+    (root / "train_val_list.txt").write_text("".join(f"{patient:08d}_000.png\n" for patient in range(3)))
+    (root / "test_list.txt").write_text("00000003_000.png\n")
+    for patient in range(4):
+        cv2.imwrite(str(root / "images" / f"{patient:08d}_000.png"), np.full((40, 40), 60 * patient, np.uint8))
+    return root
+
+
+def fetch(root: Path, **settings: int) -> Path:
+    inventory = root.parent / "inventory" / "nih.parquet"
+    fetch_corpus("nih", LocalSource(kind="local", root=str(root)), LAYOUT, InventorySettings(**settings), inventory)
+    return inventory
+
+
+def refused(root: Path, sentence: str, **settings: int) -> None:
+    with pytest.raises(UserError, match=sentence):
+        fetch(root, **settings)
+    assert not (root.parent / "inventory").exists() or not list((root.parent / "inventory").iterdir())
+
+
+def test_a_good_corpus_is_accepted(corpus: Path) -> None:
+    inventory = fetch(corpus)
+    manifest = corpus.parent / "nih.parquet"
+    source = LocalSource(kind="local", root=str(corpus))
+    build_manifest("nih", source, LAYOUT, SplitSettings(scheme="official"), inventory, manifest)
+    assert manifest.is_file()
+
+
+def test_a_folder_that_does_not_exist(corpus: Path) -> None:
+    refused(corpus / "typo", r"the folder .*typo does not exist; put the publisher's files there")
+
+
+def test_a_missing_table(corpus: Path) -> None:
+    (corpus / "entries.csv").unlink()
+    refused(corpus, r"entries\.csv does not exist")
+
+
+def test_a_table_without_a_needed_column(corpus: Path) -> None:
+    text = (corpus / "entries.csv").read_text()
+    (corpus / "entries.csv").write_text(text.replace("Patient Age", "Age"))
+    refused(corpus, r"entries\.csv has no column 'Patient Age'; its columns are Image Index, .*")
+
+
+def test_a_finding_nobody_knows(corpus: Path) -> None:
+    text = (corpus / "entries.csv").read_text()
+    (corpus / "entries.csv").write_text(text.replace("No Finding", "Edema|Oedema", 1))
+    refused(corpus, r"entries\.csv: finding 'Oedema' is not one of ChestX-ray14's")
+
+
+def test_a_missing_image_is_counted_and_named(corpus: Path) -> None:
+    (corpus / "images" / "00000002_000.png").unlink()
+    refused(
+        corpus,
+        r"1 of 7 listed files are missing \(1\), first .*00000002_000\.png; restore them, or set corpora\.nih\.inventory\.allow_missing to 1",
+    )
+    assert fetch(corpus, allow_missing=1).is_file()
+
+
+def test_a_truncated_image_is_found_before_anything_is_decoded(corpus: Path) -> None:
+    image = corpus / "images" / "00000001_000.png"
+    image.write_bytes(image.read_bytes()[:-20])
+    refused(corpus, r"are truncated \(1\), first .*00000001_000\.png")
+
+
+def test_a_web_page_instead_of_an_image(corpus: Path) -> None:
+    (corpus / "images" / "00000001_000.png").write_text("<html>please log in</html>")
+    refused(corpus, r"are unknown_format \(1\)")
+
+
+def test_two_files_of_one_name(corpus: Path) -> None:
+    shutil.copytree(corpus / "images", corpus / "images" / "more")
+    layout = LAYOUT.model_copy(update={"images": "images/**/*.png"})
+    with pytest.raises(UserError, match="share a name; keep one of them"):
+        fetch_corpus(
+            "nih",
+            LocalSource(kind="local", root=str(corpus)),
+            layout,
+            InventorySettings(),
+            corpus / "i.parquet",
+        )
+
+
+def test_an_image_in_both_official_lists(corpus: Path) -> None:
+    (corpus / "test_list.txt").write_text("00000003_000.png\n00000000_000.png\n")
+    refused(corpus, "image '00000000_000.png' is in both train_val_list.txt and test_list.txt")
+
+
+def test_a_table_that_changed_since_its_inventory(corpus: Path) -> None:
+    inventory = fetch(corpus)
+    (corpus / "entries.csv").write_text(HEADER + "\n")
+    source, manifest = LocalSource(kind="local", root=str(corpus)), corpus.parent / "nih.parquet"
+    with pytest.raises(
+        UserError, match=r"entries\.csv is not the file the inventory saw; run the rule fetch_corpus again"
+    ):
+        build_manifest("nih", source, LAYOUT, SplitSettings(scheme="official"), inventory, manifest)
+    assert not manifest.exists()
+
+
+def test_a_chexpert_path_of_another_shape(tmp_path: Path) -> None:
+    header = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,"
+    header += "Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,"
+    header += "Fracture,Support Devices"
+    for table in ("train.csv", "valid.csv"):
+        (tmp_path / table).write_text(f"{header}\nimages/one.jpg,Male,60,Frontal,AP{',' * 14}\n")
+    source = LocalSource(kind="local", root=str(tmp_path))
+    with pytest.raises(UserError, match=r"train\.csv: 'images/one\.jpg' is not a CheXpert image path"):
+        fetch_corpus("c", source, ChexpertLayout(format="chexpert"), InventorySettings(), tmp_path / "i.parquet")

@@ -1,0 +1,103 @@
+"""The loop: what decays, what is saved, and that a stopped run continues as if it had not stopped."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.batches.loader import ImageBatch, TrainingLoader, sequential_batches
+from pipeline.batches.samples import Samples
+from pipeline.records.errors import UserError
+from pipeline.records.events import EventLog, read_events
+from pipeline.settings.pretraining import PretrainingSettings
+from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
+from pipeline.training.loop import Data, Trainer
+from pipeline.training.optimizer import build_optimizer
+from pipeline.training.state import StateFolder
+
+
+class StoppedError(Exception):
+    """Stands for the moment a run is stopped."""
+
+
+def train(index: Path, run: PretrainingSettings, folder: Path, threads: int = 1, stop: int | None = None) -> torch.Tensor:
+    """Train below `folder`, stop before step `stop` where given, and return all weights as one vector."""
+    task = MaskedAutoencoding(run)
+
+    def stopping(first: int, last: int) -> Iterator[ImageBatch]:
+        loader = TrainingLoader(samples, 32, run.optimization.batch_size, run.seed, threads)
+        for step, batch in enumerate(loader.batches(first, last), start=first):
+            if step == stop:
+                raise StoppedError
+            yield batch
+
+    with Samples([index], ["train"]) as samples, Samples([index], ["val"]) as held_out:
+        data = Data(stopping, lambda: sequential_batches(held_out, 32, 4, len(held_out), threads))
+        states = StateFolder(folder / "state", "fingerprint")
+        Trainer(task, data, run, states, EventLog(folder / "history.jsonl")).run()
+    return torch.cat([parameter.detach().reshape(-1) for parameter in task.parameters()])
+
+
+@pytest.mark.parametrize("stop", range(1, 8))
+def test_a_run_stopped_at_any_step_ends_with_the_same_bytes(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path, stop: int
+) -> None:
+    undisturbed = train(made_index, small_run, tmp_path / "undisturbed")
+    with pytest.raises(StoppedError):
+        train(made_index, small_run, tmp_path / "stopped", stop=stop)
+    assert torch.equal(train(made_index, small_run, tmp_path / "stopped", threads=3), undisturbed)
+
+
+def test_training_lowers_the_validation_loss(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path
+) -> None:
+    longer = small_run.model_copy(update={"optimization": small_run.optimization.model_copy(update={"steps": 40})})
+    train(made_index, longer, tmp_path)
+    losses = [event["loss"] for event in read_events(tmp_path / "history.jsonl") if event["event"] == "validation"]
+    assert len(losses) == 10
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_damaged_state_is_named_and_the_older_one_is_used(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    undisturbed = train(made_index, small_run, tmp_path / "undisturbed")
+    with pytest.raises(StoppedError):
+        train(made_index, small_run, tmp_path / "damaged", stop=6)
+    newest = tmp_path / "damaged" / "state" / "fingerprint" / "step-000000006.pt"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    with caplog.at_level(logging.INFO, "pipeline"):
+        assert torch.equal(train(made_index, small_run, tmp_path / "damaged"), undisturbed)
+    assert "step-000000006.pt is damaged" in caplog.text
+    assert "resuming after step 4" in caplog.text
+
+
+def test_the_two_newest_states_are_kept(made_index: Path, small_run: PretrainingSettings, tmp_path: Path) -> None:
+    train(made_index, small_run, tmp_path)
+    states = sorted(path.name for path in (tmp_path / "state" / "fingerprint").glob("*.pt"))
+    assert states == ["step-000000006.pt", "step-000000008.pt"]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_is_never_saved(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path
+) -> None:
+    wild = small_run.optimization.model_copy(update={"base_learning_rate": 1e30, "warmup_steps": 0})
+    with pytest.raises(UserError, match=r"the training loss is (nan|inf) in the .* steps before step \d"):
+        train(made_index, small_run.model_copy(update={"optimization": wild}), tmp_path)
+    for state in (tmp_path / "state" / "fingerprint").glob("*.pt"):
+        weights = torch.load(state, weights_only=True)["task"]
+        assert all(torch.isfinite(tensor).all() for tensor in weights.values())
+
+
+def test_biases_and_norms_do_not_decay_and_positions_are_not_trained(small_run: PretrainingSettings) -> None:
+    task = MaskedAutoencoding(small_run)
+    names = {parameter: name for name, parameter in task.named_parameters()}
+    decaying, others = build_optimizer(task, small_run.optimization).param_groups
+    assert (decaying["weight_decay"], others["weight_decay"]) == (0.05, 0.0)
+    decayed = {names[parameter] for parameter in decaying["params"]}
+    spared = {names[parameter] for parameter in others["params"]}
+    assert all(name.endswith(".bias") or "norm" in name for name in spared)
+    assert {"model.encoder.cls_token", "model.decoder.mask_token"} <= decayed
+    assert set(names.values()) - decayed - spared == {"model.encoder.pos_embed", "model.decoder.positions"}
