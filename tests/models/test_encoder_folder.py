@@ -32,7 +32,7 @@ def test_an_encoder_loads_in_timm_by_one_line_with_equal_outputs(folder: Path) -
 def test_timm_learns_the_normalisation_and_the_channels_from_the_folder(folder: Path) -> None:
     data = timm.data.resolve_model_data_config(timm.create_model(f"local-dir:{folder}", pretrained=True))
     assert data["input_size"] == (1, 64, 64)
-    assert (data["mean"], data["std"]) == ((0.4,), (0.3,))
+    assert (data["mean"], data["std"]) == ([0.4], [0.3])
 
 
 def test_the_settings_that_matter_come_back(folder: Path) -> None:

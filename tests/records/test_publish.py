@@ -8,9 +8,8 @@ from pipeline.records.publish import publish_json, publish_text, publishing
 def test_a_failed_publication_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "record.json"
     publish_text(target, "old")
-    with pytest.raises(RuntimeError, match="half way"), publishing(target) as scratch:
-        scratch.write_text("new, but not who")
-        raise RuntimeError("half way")
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way(target)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -27,3 +26,9 @@ def test_json_that_cannot_be_read_back_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         publish_json(tmp_path / "x.json", {"auroc": float("nan")})
     assert not (tmp_path / "x.json").exists()
+
+
+def fail_half_way(target: Path) -> None:
+    with publishing(target) as scratch:
+        scratch.write_text("new, but not who")
+        raise RuntimeError("half way")

@@ -22,7 +22,7 @@ def test_cxr_mim_learning_rates(epoch: int, expected: float) -> None:
     settings = OptimizationSettings(
         steps=400, warmup_steps=10, batch_size=128, base_learning_rate=3e-3, min_learning_rate=1e-6
     )
-    assert learning_rate(epoch, settings) == pytest.approx(expected, rel=3e-3)
+    assert learning_rate(epoch, settings) == pytest.approx(expected, rel=5e-3)
 
 
 def test_the_rate_rises_then_falls_to_its_floor() -> None:

@@ -15,7 +15,9 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 SCRIPTS = Path(workflow.basedir).resolve()
-SCRIPTS = (SCRIPTS.parent if SCRIPTS.name == "workflow" else SCRIPTS) / "workflow/scripts"
+SCRIPTS = (
+    SCRIPTS.parent if SCRIPTS.name == "workflow" else SCRIPTS
+) / "workflow/scripts"
 
 
 def script_code(name, modules=()):
@@ -71,13 +73,17 @@ def benchmark_manifest(wildcards):
 def first_protocol(encoder):
     """Return the first protocol that evaluates an encoder; none where nothing does."""
     protocols = config["protocols"].items()
-    return next((name for name, protocol in protocols if encoder in protocol["encoders"]), None)
+    return next(
+        (name for name, protocol in protocols if encoder in protocol["encoders"]), None
+    )
 
 
 def compared_record(wildcards):
     """Name the record of the encoder that is compared."""
     protocol = first_protocol(wildcards.encoder)
-    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.json"
+    return (
+        f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.json"
+    )
 
 
 def compared_scores(wildcards):
@@ -89,7 +95,9 @@ def compared_scores(wildcards):
 def control_record(wildcards):
     """Name the record of the control it is compared with."""
     protocol = first_protocol(wildcards.control)
-    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.json"
+    return (
+        f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.json"
+    )
 
 
 def control_scores(wildcards):
@@ -122,9 +130,13 @@ def comparison_records():
 
 def trained_parts():
     """List every (corpus, split) that an encoder or a probe is fitted on."""
-    corpora = [corpus for run in config["pretrain"].values() for corpus in run["corpora"]]
+    corpora = [
+        corpus for run in config["pretrain"].values() for corpus in run["corpora"]
+    ]
     corpora += [benchmark["corpus"] for benchmark in config["benchmarks"].values()]
-    return [[corpus, split] for corpus in sorted(set(corpora)) for split in ("train", "val")]
+    return [
+        [corpus, split] for corpus in sorted(set(corpora)) for split in ("train", "val")
+    ]
 
 
 def tested_parts():

@@ -47,7 +47,8 @@ def _draw(settings: AugmentationSettings, seed: int, epoch: int, index: int) -> 
 def _crop_size(settings: AugmentationSettings, generator: np.random.Generator) -> tuple[float, float]:
     """Draw width and height of a crop as shares of the image's sides."""
     areas = generator.uniform(*settings.crop_scale, size=_TRIES)
-    ratios = np.exp(generator.uniform(*map(math.log, settings.crop_ratio), size=_TRIES))
+    narrowest, widest = settings.crop_ratio
+    ratios = np.exp(generator.uniform(math.log(narrowest), math.log(widest), size=_TRIES))
     widths, heights = np.sqrt(areas * ratios), np.sqrt(areas / ratios)
     fitting = np.flatnonzero((widths <= 1) & (heights <= 1))
     return (float(widths[fitting[0]]), float(heights[fitting[0]])) if fitting.size else (1.0, 1.0)

@@ -1,6 +1,6 @@
 """Vision transformer encoders: timm models, so that their weights are timm weights."""
 
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import timm
 import torch
@@ -12,7 +12,7 @@ from pipeline.records.errors import UserError
 from pipeline.settings.pretraining import EncoderSettings
 
 
-def model_arguments(settings: EncoderSettings) -> dict[str, int]:
+def model_arguments(settings: EncoderSettings) -> dict[str, Any]:
     """Return the arguments `timm.create_model` takes beside the architecture's name."""
     given = {
         "img_size": settings.image_size,
@@ -39,10 +39,29 @@ def build_encoder(settings: EncoderSettings, seed: int) -> VisionTransformer:
         weight = encoder.patch_embed.proj.weight
         nn.init.xavier_uniform_(weight.view(weight.shape[0], -1))
         nn.init.zeros_(encoder.patch_embed.proj.bias)
-        nn.init.normal_(encoder.cls_token, std=0.02)
+        nn.init.normal_(embeddings(encoder).class_token, std=0.02)
     rows = settings.image_size // settings.patch_size
     encoder.pos_embed = nn.Parameter(sincos_positions(encoder.embed_dim, rows), requires_grad=False)
     return encoder
+
+
+class Embeddings(NamedTuple):
+    """Hold what an encoder adds to its patch tokens."""
+
+    class_token: Tensor
+    """[1, 1, D]."""
+    positions: Tensor
+    """[1, 1 + N, D], the class token's first."""
+
+
+def embeddings(encoder: VisionTransformer) -> Embeddings:
+    """Return the class token and positions. Raises `UserError` where the architecture has none."""
+    if encoder.cls_token is None or encoder.pos_embed is None or encoder.num_prefix_tokens != 1:
+        raise UserError(
+            "the encoder's architecture has no class token with learnt positions; "
+            "choose one like 'vit_small_patch16_224'"
+        )
+    return Embeddings(encoder.cls_token, encoder.pos_embed)
 
 
 def initialise_layer(layer: nn.Module) -> None:

@@ -12,7 +12,7 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.models.encoder import build_encoder, initialise_layer
+from pipeline.models.encoder import build_encoder, embeddings, initialise_layer
 from pipeline.models.patches import sincos_positions, to_patches
 from pipeline.settings.pretraining import EncoderSettings, MaskedAutoencoderSettings
 
@@ -73,7 +73,7 @@ class Decoder(nn.Module):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(sincos_positions(width, rows), requires_grad=False)
         self.blocks = nn.ModuleList(
-            Block(width, settings.decoder_heads, _MLP_RATIO, qkv_bias=True, norm_layer=norm)
+            Block(width, settings.decoder_heads, _MLP_RATIO, qkv_bias=True, norm_layer=norm)  # type: ignore[arg-type]
             for _ in range(settings.decoder_depth)
         )
         self.norm = norm(width)
@@ -113,9 +113,10 @@ def encode_visible(encoder: VisionTransformer, patches: Tensor, visible: Tensor)
     weight = encoder.patch_embed.proj.weight  # [D, C, p, p], where a patch is laid out as p, p, C
     matrix = weight.permute(0, 2, 3, 1).reshape(weight.shape[0], -1)
     batch = patches.shape[0]
+    class_token, positions = embeddings(encoder)
     tokens = functional.linear(patches, matrix, encoder.patch_embed.proj.bias)
-    tokens = tokens + take(encoder.pos_embed[:, 1:].expand(batch, -1, -1), visible)
-    first = (encoder.cls_token + encoder.pos_embed[:, :1]).expand(batch, -1, -1)
+    tokens = tokens + take(positions[:, 1:].expand(batch, -1, -1), visible)
+    first = (class_token + positions[:, :1]).expand(batch, -1, -1)
     x = torch.cat([first, tokens], dim=1)
     for block in encoder.blocks:
         x = block(x)

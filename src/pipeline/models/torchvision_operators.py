@@ -54,7 +54,7 @@ def _declare_unless_compiled_operators_load() -> None:
         except OSError:
             continue
         return
-    operators = torch.library.Library("torchvision", "DEF")
+    operators = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for signature in SIGNATURES:
-        operators.define(signature)
+        operators.define(signature)  # type: ignore[no-untyped-call]
     _declared.append(operators)

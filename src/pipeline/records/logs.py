@@ -31,7 +31,8 @@ def rule_log(path: str) -> Iterator[logging.Logger]:
         logger.error("error: %s", error)
         sys.exit(1)
     except Exception:
-        file_handler.stream.write(traceback.format_exc())
+        with Path(path).open("a") as log_file:
+            log_file.write(traceback.format_exc())
         raise
     finally:
         for handler in (file_handler, terminal):

@@ -64,6 +64,6 @@ def _decode_other(content: bytes) -> GrayImage:
     if decoded.dtype != np.uint8:
         raise ValueError(f"pixels are {decoded.dtype}, not 8 or 16-bit integers")
     if decoded.ndim == 2:
-        return decoded
+        return np.asarray(decoded, dtype=np.uint8)
     # The alpha channel of some ChestX-ray14 files is opaque everywhere and carries nothing.
     return np.asarray(cv2.cvtColor(decoded[:, :, :3], cv2.COLOR_BGR2GRAY), dtype=np.uint8)

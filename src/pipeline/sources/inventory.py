@@ -43,11 +43,12 @@ def take_inventory(root: Path, corpus: RawCorpus, checksums: bool) -> pl.DataFra
 
 def check_inventory(inventory: pl.DataFrame, name: str, root: Path, settings: InventorySettings) -> None:
     """Raise `UserError` where more images are missing or unreadable than the settings allow."""
+    images = inventory.filter(pl.col("role") == "image")
     for setting, states in {"allow_missing": [MISSING], "allow_unreadable": list(UNREADABLE)}.items():
-        bad = inventory.filter(pl.col("state").is_in(states))
+        bad = images.filter(pl.col("state").is_in(states))
         if bad.height > getattr(settings, setting):
             raise UserError(
-                f"corpus {name}: {bad.height} of {inventory.height} listed files are {count_states(bad)}, "
+                f"corpus {name}: {bad.height} of {images.height} listed images are {count_states(bad)}, "
                 f"first {root / bad['path'][0]}; restore them, or set corpora.{name}.inventory.{setting} "
                 f"to {bad.height} to go on without them"
             )

@@ -1,0 +1,125 @@
+"""A copy of the repository in a folder of its own, to run the workflow in and to edit."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from conftest import REPOSITORY
+
+PARTS = ("Snakefile", "slurm", "workflow", "profiles", "config", "src")
+
+SMALL: dict[str, Any] = {
+    "corpora": {
+        "small_chexpert": {
+            "source": {"kind": "phantom", "patients": 70, "image_size": 40, "test_fraction": 0.4},
+            "layout": {"format": "chexpert"},
+            "splits": {"scheme": "official", "val_fraction": 0.4},
+            "shards": {"image_size": 32},
+        },
+    },
+    "pretrain": {
+        "small": {
+            "task": {"kind": "mae", "mask_ratio": 0.75, "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2},
+            "encoder": {
+                "architecture": "vit_tiny_patch16_224",
+                "image_size": 32,
+                "patch_size": 8,
+                "width": 24,
+                "depth": 2,
+                "heads": 2,
+            },
+            "corpora": ["small_chexpert"],
+            "optimization": {"steps": 40, "batch_size": 16, "base_learning_rate": 0.01},
+            "checkpoint_every": 5,
+            "log_every": 5,
+        }
+    },
+    "controls": {"random": {"kind": "random", "like": "small"}, "pixels": {"kind": "pixels", "side": 8}},
+    "protocols": {
+        "linear_probe": {"probe": {"kind": "linear_probe"}, "encoders": ["small", "random"]},
+        "ridge": {"probe": {"kind": "ridge"}, "encoders": ["pixels"]},
+    },
+    "benchmarks": {
+        "view": {
+            "corpus": "small_chexpert",
+            "target": {"kind": "attribute", "column": "view", "positive": "AP", "negative": "PA"},
+        },
+        "sex": {
+            "corpus": "small_chexpert",
+            "target": {"kind": "attribute", "column": "sex", "positive": "M", "negative": "F"},
+        },
+    },
+    "bootstrap": {"resamples": 100},
+}
+"""The whole line, as small as it can be: about 25 jobs of two seconds."""
+
+
+class WorkflowCopy:
+    """Run Snakemake in a copy of the repository; the copy's own `src` is what its jobs import."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of_repository(cls, folder: Path, config: dict[str, Any] | None = None) -> "WorkflowCopy":
+        """Copy what the workflow needs, with a configuration of its own where one is given."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in PARTS:
+            source = REPOSITORY / part
+            if source.is_dir() and not source.is_symlink():
+                shutil.copytree(source, folder / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, folder / part, follow_symlinks=False)
+        copy = cls(folder)
+        if config is not None:
+            copy.configure(config)
+        return copy
+
+    def duplicate(self, folder: Path) -> "WorkflowCopy":
+        """Copy everything, times included, so that nothing is stale in the duplicate."""
+        shutil.copytree(self.folder, folder, symlinks=True, dirs_exist_ok=True)
+        return WorkflowCopy(folder)
+
+    def configure(self, config: dict[str, Any]) -> None:
+        (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start Snakemake; its output is collected."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder / "src")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> str:
+        """Run Snakemake to its end and return what it printed. Raises `AssertionError` where it fails."""
+        process = self.start(*arguments)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        return output
+
+    def build(self, *arguments: str) -> str:
+        """Build with the local profile."""
+        return self.run("--profile", "profiles/local", "--cores", "2", *(arguments or ("all",)))
+
+    def stale(self, *arguments: str) -> dict[str, int]:
+        """Return how many jobs of each rule a dry-run would run, the targets left out."""
+        output = self.run("--profile", "profiles/local", "--dry-run", *arguments)
+        targets = {"all", "sources", "manifests", "shards", "pretrain", "evaluate", "report"}
+        table = re.search(r"^job +count\n-+ +-+\n(.*?)^total ", output, re.MULTILINE | re.DOTALL)
+        rows = [line.split() for line in table[1].splitlines()] if table else []
+        return {rule: int(count) for rule, count in rows if rule not in targets}
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace text in a file of the copy; the text must be there."""
+        file = self.folder / path
+        assert old in file.read_text(), f"{old!r} is not in {path}"
+        file.write_text(file.read_text().replace(old, new))
