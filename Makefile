@@ -1,15 +1,22 @@
 # A fresh machine needs Python >= 3.11, make and git; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 SNAKEMAKE := $(BIN)/snakemake --profile profiles/local
 
 .PHONY: setup demo test lint bench docs clean
 
-setup: .venv/.installed
+setup: .venv/.runtime
 
-.venv/.installed: pyproject.toml constraints.txt
+# What running the workflow needs.
+.venv/.runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .[test,bench]
+	$(INSTALL) .
+	touch $@
+
+# What testing and benchmarking it need besides.
+.venv/.development: .venv/.runtime
+	$(INSTALL) .[test,bench]
 	touch $@
 
 # The whole workflow on the phantom cohort.
@@ -17,10 +24,10 @@ demo: setup
 	$(SNAKEMAKE) all
 	$(BIN)/python -m pipeline.stages.show_leaderboard results/report
 
-test: setup
+test: .venv/.development
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-lint: setup
+lint: .venv/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -29,13 +36,13 @@ lint: setup
 	$(SNAKEMAKE) --snakefile workflow/Snakefile --lint
 
 # All benchmarks, or one: make bench NAME=bootstrap
-bench: setup
+bench: .venv/.development
 	$(BIN)/python -m benchmarks $(NAME)
 
-# Generated files that are kept in the repository: schema and pictures. Needs graphviz's `dot`.
+# Generated files that are kept in the repository: the schema, and the picture of the DAG (needs graphviz).
 docs: setup
 	$(BIN)/python -m pipeline.settings.schema workflow/schemas/config.schema.yaml
-	$(SNAKEMAKE) --rulegraph dot all | sed -n '/^digraph/,$$p' > docs/rulegraph.dot
+	$(SNAKEMAKE) --rulegraph dot all > docs/rulegraph.dot
 	dot -Tsvg docs/rulegraph.dot > docs/rulegraph.svg
 
 clean:
