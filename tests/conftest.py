@@ -14,6 +14,15 @@ from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.stages.write_shards import write_shards
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+TINY_TASK = {"kind": "mae", "mask_ratio": 0.75, "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2}
+TINY_ENCODER = {
+    "architecture": "vit_tiny_patch16_224",
+    "image_size": 32,
+    "patch_size": 8,
+    "width": 24,
+    "depth": 2,
+    "heads": 2,
+}
 REAL_DATA = REPOSITORY.parent / "shared" / "realdata"
 
 
@@ -30,21 +39,8 @@ def small_run() -> PretrainingSettings:
     """Return a run that trains in a second."""
     return PretrainingSettings.model_validate(
         {
-            "task": {
-                "kind": "mae",
-                "mask_ratio": 0.75,
-                "decoder_width": 16,
-                "decoder_depth": 1,
-                "decoder_heads": 2,
-            },
-            "encoder": {
-                "architecture": "vit_tiny_patch16_224",
-                "image_size": 32,
-                "patch_size": 8,
-                "width": 24,
-                "depth": 2,
-                "heads": 2,
-            },
+            "task": TINY_TASK,
+            "encoder": TINY_ENCODER,
             "corpora": ["made"],
             "optimization": {"steps": 8, "batch_size": 6, "base_learning_rate": 0.04, "warmup_steps": 2},
             "validation_images": 5,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from conftest import REPOSITORY
+from conftest import REPOSITORY, TINY_ENCODER, TINY_TASK
 
 PARTS = ("Snakefile", "slurm", "workflow", "profiles", "config", "src")
 
@@ -24,15 +24,8 @@ SMALL: dict[str, Any] = {
     },
     "pretrain": {
         "small": {
-            "task": {"kind": "mae", "mask_ratio": 0.75, "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2},
-            "encoder": {
-                "architecture": "vit_tiny_patch16_224",
-                "image_size": 32,
-                "patch_size": 8,
-                "width": 24,
-                "depth": 2,
-                "heads": 2,
-            },
+            "task": TINY_TASK,
+            "encoder": TINY_ENCODER,
             "corpora": ["small_chexpert"],
             "optimization": {"steps": 40, "batch_size": 16, "base_learning_rate": 0.01},
             "checkpoint_every": 5,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-PURPOSE = 0x626F6F7473747261  # the second key word, "bootstra" in ASCII: no other draw shares this stream
+from pipeline.records.randomness import keyed_generator
+
 CHUNK = 16  # resamples at a time: few enough that what is summed per class stays in the processor's cache
 
 
@@ -23,8 +24,7 @@ def patient_counts(n_patients: int, resamples: range, seed: int) -> NDArray[np.u
     """
     counts = np.empty((n_patients, len(resamples)), np.uint8)
     for column, resample in enumerate(resamples):
-        generator = np.random.Generator(np.random.Philox(key=[seed, PURPOSE], counter=[0, 0, 0, resample]))
-        drawn = generator.integers(n_patients, size=n_patients)
+        drawn = keyed_generator(seed, "bootstrap", resample).integers(n_patients, size=n_patients)
         counts[:, column] = np.bincount(drawn, minlength=n_patients)
     return counts
 
