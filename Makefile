@@ -42,7 +42,7 @@ bench: .venv/.development
 # Generated files that are kept in the repository: the schema, and the picture of the DAG (needs graphviz).
 docs: setup
 	$(BIN)/python -m pipeline.settings.schema workflow/schemas/config.schema.yaml
-	$(SNAKEMAKE) --rulegraph dot report pretrain > docs/rulegraph.dot
+	$(SNAKEMAKE) --rulegraph dot results/report/index.html results/report/leaderboard.csv > docs/rulegraph.dot
 	dot -Tsvg docs/rulegraph.dot > docs/rulegraph.svg
 
 clean:

@@ -169,6 +169,13 @@ def test_a_fresh_clone_plans_for_slurm_as_typed_and_within_five_seconds(tmp_path
     assert re.search(r"^pretrain_encoder +1$", shown, re.MULTILINE)
 
 
+def test_the_picture_of_the_dag_is_that_of_the_rules() -> None:
+    targets = ("results/report/index.html", "results/report/leaderboard.csv")
+    drawn = _snakemake("--profile", "profiles/local", "--rulegraph", "dot", *targets)
+    shipped = (REPOSITORY / "docs" / "rulegraph.dot").read_text()
+    assert shipped.strip() in drawn, "run `make docs`"
+
+
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
 def test_the_workflow_lints_through_both_doors(snakefile: str) -> None:
     assert "Congratulations" in _snakemake("--snakefile", snakefile, "--lint")

@@ -49,14 +49,14 @@ def test_tens_of_iterations_are_enough_however_badly_features_are_conditioned() 
     features, labels = features_and_labels(600, 30)
     spectrum = decompose(features)
     assert spectrum.variances[-1] / spectrum.variances[0] > 1e4
-    settings = SETTINGS.model_copy(update={"max_iterations": 60})
+    settings = SETTINGS.model_copy(update={"max_iterations": 60, "max_newton_steps": 0})
     fit_logistic(spectrum.coordinates(features), spectrum.variances, labels, CLASSES, settings)
 
 
 def test_a_fit_that_stops_early_is_an_error_that_names_class_and_penalty() -> None:
     features, labels = features_and_labels(600, 30)
     spectrum = decompose(features)
-    settings = SETTINGS.model_copy(update={"max_iterations": 1})
+    settings = SETTINGS.model_copy(update={"max_iterations": 1, "max_newton_steps": 0})
     with pytest.raises(UserError, match=r"class '(edema|mass|hernia)' did not converge at penalty 1: gradient norm"):
         fit_logistic(spectrum.coordinates(features), spectrum.variances, labels, CLASSES, settings)
 

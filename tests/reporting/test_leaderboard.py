@@ -48,6 +48,7 @@ def made_up_record(benchmark: str, encoder: str, auroc: float, kind: str = "metr
             value("auprc", "edema", auroc / 2, 45),
             value("auprc", "macro", auroc / 2, None),
         ],
+        settings={"probe": {"kind": "linear_probe", "penalties": [0.1, 1.0]}},
         digests=DIGESTS,
         versions={"torch": "2.11"},
         device="cpu",

@@ -74,6 +74,7 @@ def made_up_record(encoder: str, values: list[MetricValue], control: str | None 
         n_train=555,
         excluded={"uncertain edema": 13},
         values=values,
+        settings={"probe": {"kind": "linear_probe", "penalties": [0.1, 1.0]}},
         digests=DIGESTS,
         versions={"torch": "2.11.0"},
         device="a very particular device",

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline.records.digests import code_digest, module_file
+from pipeline.records.digests import code_digest, file_digest, module_file
 from pipeline.records.errors import UserError
 from pipeline.settings.config import resolve
 from pipeline.sources.locations import PHANTOM_MODULE, adapter_module
@@ -13,6 +13,9 @@ try:
     config.update(resolve(config).model_dump(mode="json"))
 except UserError as error:
     raise WorkflowError(str(error))
+
+# No Python, so no code digest sees it.
+PAGE_TEMPLATE = module_file("pipeline.reporting").with_name("page.html")
 
 SCRIPTS = Path(workflow.basedir).resolve()
 SCRIPTS = (

@@ -3,6 +3,7 @@
 In the eigenbasis of the features the Hessian at the base rate is diagonal: curvature times variance
 plus penalty. Dividing each coordinate by its root gives an exactly equivalent problem whose Hessian is
 near the identity, on which L-BFGS needs tens of iterations where it needs thousands on raw features.
+What it leaves unfinished, Newton's method finishes.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from pipeline.evaluation.newton import LogisticProblem, newton
 from pipeline.evaluation.spectrum import Heads
 from pipeline.records.errors import UserError
 from pipeline.settings.probes import LinearProbeSettings
@@ -91,15 +93,30 @@ class _Problem:
                 "maxfun": 10 * settings.max_iterations,
             },
         )
-        self._refuse_unconverged(found.jac, classes, settings)
-        return np.asarray(found.x).reshape(self.scale.shape) * self.scale
+        solution = np.asarray(found.x).reshape(self.scale.shape) * self.scale
+        for unfinished in np.flatnonzero(self._gradient_norms(solution) > settings.tolerance):
+            solution[unfinished] = self._finish(solution[unfinished], unfinished, settings.max_newton_steps)
+        self._refuse_unconverged(solution, classes, settings)
+        return solution
 
-    def _refuse_unconverged(self, gradient: Floats, classes: Sequence[str], settings: LinearProbeSettings) -> None:
-        norms = np.linalg.norm(gradient.reshape(self.scale.shape), axis=1)
+    def _gradient_norms(self, solution: Floats) -> Floats:
+        """Return, per class, the norm of the gradient in the solver's coordinates."""
+        gradient = self.loss_and_gradient((solution / self.scale).ravel())[1]
+        return np.asarray(np.linalg.norm(gradient.reshape(self.scale.shape), axis=1))
+
+    def _finish(self, solution: Floats, unfinished: np.intp, steps: int) -> Floats:
+        """Finish one class by Newton's method: dearer steps, but few, where separable classes bend the loss."""
+        design = np.hstack([self.coordinates, np.ones((len(self.coordinates), 1))])
+        penalties = np.append(np.full(design.shape[1] - 1, self.penalty), 0.0)
+        problem = LogisticProblem(design, self.positive[unfinished], self.shares[unfinished], penalties)
+        return newton(problem, solution, steps)
+
+    def _refuse_unconverged(self, solution: Floats, classes: Sequence[str], settings: LinearProbeSettings) -> None:
+        norms = self._gradient_norms(solution)
         worst = int(norms.argmax())
         if not norms[worst] <= settings.tolerance:
             raise UserError(
                 f"The linear probe of class '{classes[worst]}' did not converge at penalty {self.penalty:g}: "
-                f"gradient norm {norms[worst]:.1e}, tolerance {settings.tolerance:.1e}; raise max_iterations "
-                f"(now {settings.max_iterations}), raise tolerance, or remove this penalty."
+                f"gradient norm {norms[worst]:.1e}, tolerance {settings.tolerance:.1e}; raise max_newton_steps "
+                f"(now {settings.max_newton_steps}), raise tolerance, or remove this penalty."
             )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from pipeline.records.errors import UserError
 from pipeline.records.publish import publish_text
@@ -50,7 +50,7 @@ class Digests(_Record):
     features: str = Sha256
     """The feature file the probe was fitted on."""
     settings: str = Sha256
-    """The settings of this benchmark and protocol."""
+    """The settings in the record."""
     code: str = Sha256
     """The code of this evaluation."""
 
@@ -78,6 +78,8 @@ class MetricRecord(_Record):
     excluded: dict[str, int]
     """Images of the evaluated split that do not take part, by reason."""
     values: list[MetricValue]
+    settings: dict[str, JsonValue]
+    """The resolved settings of benchmark, probe and bootstrap; `digests.settings` is their digest."""
     digests: Digests
     versions: dict[str, str]
     device: str

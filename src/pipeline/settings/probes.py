@@ -34,8 +34,10 @@ class LinearProbeSettings(Settings):
     tolerance: float = Field(default=1e-5, gt=0)
     """Largest gradient norm at the solution, per class, in coordinates in which the Hessian is near the
     identity: half its square is about how far the objective, in nats, is above its minimum."""
-    max_iterations: int = Field(default=1000, gt=0)
-    """L-BFGS iterations allowed per penalty; a fit that needs more is an error."""
+    max_iterations: int = Field(default=100, gt=0)
+    """L-BFGS iterations per penalty, for all classes together; Newton's method finishes what they leave."""
+    max_newton_steps: int = Field(default=50, ge=0)
+    """Newton steps per penalty and class after that; a fit that needs more is an error."""
 
 
 class RidgeSettings(Settings):

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import safetensors
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from pipeline.evaluation.feature_file import FeatureOrigin, read_origin
 from pipeline.evaluation.fractions import patients_within
@@ -69,6 +70,7 @@ def evaluate_benchmark(evaluation: Evaluation, record: Path, scores: Path) -> No
     scored = Scores(labels.classes, probe.scores(features[test]), labels.values[test], patients, np.flatnonzero(test))
     values = evaluate_scores(scored.logits, scored.labels, scored.classes, scored.patients, evaluation.bootstrap)
     write_scores(scores, scored)
+    settings = _settings(evaluation)
     published = MetricRecord(
         kind="metrics",
         benchmark=evaluation.benchmark,
@@ -83,7 +85,8 @@ def evaluate_benchmark(evaluation: Evaluation, record: Path, scores: Path) -> No
         n_train=int(parts["train"].sum()),
         excluded=labels.count_excluded(index["split"].to_numpy() == "test"),
         values=values,
-        digests=_digests(evaluation, origin),
+        settings=settings,
+        digests=_digests(evaluation, origin, settings),
         versions=package_versions(EVALUATION_PACKAGES),
         device=origin.device,
     )
@@ -118,12 +121,15 @@ def _features(evaluation: Evaluation) -> NDArray[np.float32]:
     return features
 
 
-def _digests(evaluation: Evaluation, origin: FeatureOrigin) -> Digests:
-    settings = {
+def _settings(evaluation: Evaluation) -> dict[str, JsonValue]:
+    return {
         "benchmark": evaluation.settings.model_dump(mode="json"),
         "probe": evaluation.probe.model_dump(mode="json"),
         "bootstrap": evaluation.bootstrap.model_dump(mode="json"),
     }
+
+
+def _digests(evaluation: Evaluation, origin: FeatureOrigin, settings: dict[str, JsonValue]) -> Digests:
     return Digests(
         encoder=origin.encoder,
         control=None,
