@@ -48,24 +48,28 @@ class LogisticProblem:
 def newton(problem: LogisticProblem, start: Floats, steps: int) -> Floats:
     """Return the minimiser, reached from `start` in at most `steps` steps.
 
-    The problem is convex: a step is halved until the loss does not rise, and the method stops where
-    no step makes the gradient smaller.
+    A whole step is taken where it makes the gradient smaller; elsewhere it is halved until the loss
+    falls. The method stops where neither can be had: at the minimum, to the last digit.
     """
-    solution, gradient = start, problem.gradient(start)
+    solution = start
     for _ in range(steps):
+        gradient = problem.gradient(solution)
         direction = np.asarray(np.linalg.solve(problem.hessian(solution), gradient), dtype=np.float64)
-        candidate = _step(problem, solution, direction)
-        following = problem.gradient(candidate)
-        if np.linalg.norm(following) >= np.linalg.norm(gradient):
+        whole = solution - direction
+        if np.linalg.norm(problem.gradient(whole)) < np.linalg.norm(gradient):
+            solution = whole
+            continue
+        shorter = _shortened(problem, solution, direction)
+        if shorter is None:
             break
-        solution, gradient = candidate, following
+        solution = shorter
     return solution
 
 
-def _step(problem: LogisticProblem, solution: Floats, direction: Floats) -> Floats:
-    before, size = problem.loss(solution), 1.0
-    for _ in range(_HALVINGS):
-        if problem.loss(solution - size * direction) <= before:
-            break
-        size /= 2
-    return solution - size * direction
+def _shortened(problem: LogisticProblem, solution: Floats, direction: Floats) -> Floats | None:
+    before = problem.loss(solution)
+    for halving in range(_HALVINGS):
+        candidate: Floats = solution - direction / 2.0**halving
+        if problem.loss(candidate) < before:
+            return candidate
+    return None
