@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from conftest import REPOSITORY
 from workflow_copy import SMALL, WorkflowCopy
@@ -149,6 +151,23 @@ def test_the_report_holds_every_figure_under_its_category(finished: WorkflowCopy
         assert item in page
     for category in ("Pretraining", "Leaderboard", "Data"):
         assert f'"{category}"' in page
+
+
+def test_the_open_configuration_turns_real_x_rays_into_manifests_and_shards(tmp_path: Path, real_data: Path) -> None:
+    workflow = WorkflowCopy.of_repository(tmp_path)
+    open_data = ("--configfile", "config/open.yaml", "--config", f"open_data={real_data}")
+    workflow.build("shards", "manifests", *open_data)
+    results = tmp_path / "results" / "open"
+    nih = pl.read_parquet(results / "manifests" / "nih_cxr14.parquet")
+    assert nih.height == 112_120
+    assert (nih["split"] == "test").sum() == 25_596
+    assert nih.group_by("patient").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert json.loads((results / "audit" / "leakage.json").read_text())["clean"] is True
+    sizes = {
+        corpus: pq.read_metadata(results / "shards" / corpus / "index.parquet").num_rows
+        for corpus in ("nih_cxr14", "kermany", "hannover")
+    }
+    assert sizes == {"nih_cxr14": 1_000, "kermany": 420, "hannover": 243}
 
 
 def test_every_rule_says_what_it_does() -> None:
