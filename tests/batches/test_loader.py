@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.batches.loader import ImageBatch, TrainingLoader, sequential_batches
+from pipeline.batches.loader import ImageBatch, TrainingLoader, fixed_batches
 from pipeline.batches.samples import Samples
 from pipeline.records.errors import UserError
 
@@ -31,7 +31,7 @@ def test_pixels_are_gray_bytes_of_the_asked_size(made_index: Path) -> None:
 
 def test_reading_in_order_gives_every_sample_once(made_index: Path) -> None:
     with Samples([made_index], ["train", "val", "test"]) as samples:
-        batches = list(sequential_batches(samples, 32, batch_size=7, count=len(samples), threads=2))
+        batches = list(fixed_batches(samples, 32, 7, np.arange(len(samples)), threads=2))
     assert np.concatenate([batch.indices for batch in batches]).tolist() == list(range(24))
 
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.batches.order import batch_positions, epoch_order
+from pipeline.batches.order import batch_positions, epoch_order, fixed_subset
 
 SMALL = st.integers(1, 40)
 
@@ -26,3 +26,16 @@ def test_the_order_depends_on_seed_and_epoch_alone(samples: int, epoch: int, see
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     orders = {tuple(epoch_order(50, seed, epoch)) for seed in range(3) for epoch in range(3)}
     assert len(orders) == 9
+
+
+@given(st.integers(1, 200), st.integers(1, 250), st.integers(0, 2**31))
+def test_a_fixed_subset_is_drawn_without_repeats_and_stays_the_same(samples: int, count: int, seed: int) -> None:
+    subset = fixed_subset(samples, count, seed)
+    assert len(set(subset.tolist())) == min(samples, count)
+    assert 0 <= subset.min() <= subset.max() < samples
+    np.testing.assert_array_equal(fixed_subset(samples, count, seed), subset)
+
+
+def test_a_fixed_subset_comes_from_all_corpora_of_a_mix() -> None:
+    subset = fixed_subset(1_000, 100, seed=0)
+    assert 20 < (subset < 500).sum() < 80

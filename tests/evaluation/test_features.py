@@ -5,7 +5,7 @@ import safetensors.numpy
 import torch
 from conftest import TINY_ENCODER
 
-from pipeline.batches.loader import sequential_batches
+from pipeline.batches.loader import fixed_batches
 from pipeline.batches.samples import Samples
 from pipeline.evaluation.feature_file import FeatureOrigin, read_origin, write_features
 from pipeline.evaluation.features import encode
@@ -18,7 +18,7 @@ SETTINGS = EncoderSettings.model_validate(TINY_ENCODER)
 def test_features_are_the_tokens_timm_gives_in_the_order_of_the_index(made_index: Path) -> None:
     encoder = build_encoder(SETTINGS, seed=0).eval()
     with Samples([made_index], ["train", "val", "test"]) as samples:
-        batches = sequential_batches(samples, 32, 7, len(samples), threads=2)
+        batches = fixed_batches(samples, 32, 7, np.arange(len(samples)), threads=2)
         features = encode(encoder, SETTINGS, batches, torch.device("cpu"))
         image = torch.from_numpy(samples.square_image(9, 32)).float()[None, None] / 255
     with torch.no_grad():

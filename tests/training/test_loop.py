@@ -4,10 +4,11 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from pipeline.batches.loader import ImageBatch, TrainingLoader, sequential_batches
+from pipeline.batches.loader import ImageBatch, TrainingLoader, fixed_batches
 from pipeline.batches.samples import Samples
 from pipeline.records.errors import UserError
 from pipeline.records.events import EventLog, read_events
@@ -36,7 +37,7 @@ def train(
             yield batch
 
     with Samples([index], ["train"]) as samples, Samples([index], ["val"]) as held_out:
-        data = Data(stopping, lambda: sequential_batches(held_out, 32, 4, len(held_out), threads))
+        data = Data(stopping, lambda: fixed_batches(held_out, 32, 4, np.arange(len(held_out)), threads))
         states = StateFolder(folder / "state", "fingerprint")
         Trainer(task, data, run, states, EventLog(folder / "history.jsonl")).run()
     return torch.cat([parameter.detach().reshape(-1) for parameter in task.parameters()])

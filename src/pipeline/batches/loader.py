@@ -58,11 +58,13 @@ ImageKeys = tuple[NDArray[np.int64], NDArray[np.int64]]
 _BATCHES_AHEAD = 2  # hides the reading behind the step that is being computed
 
 
-def sequential_batches(samples: Samples, side: int, batch_size: int, count: int, threads: int) -> Iterator[ImageBatch]:
-    """Yield the first `count` samples in their own order, all of epoch 0; the last batch may be smaller."""
+def fixed_batches(
+    samples: Samples, side: int, batch_size: int, positions: NDArray[np.int64], threads: int
+) -> Iterator[ImageBatch]:
+    """Yield the samples at the given positions in that order, all of epoch 0; the last batch may be smaller."""
     with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, count, batch_size):
-            indices = np.arange(start, min(start + batch_size, count))
+        for start in range(0, len(positions), batch_size):
+            indices = positions[start : start + batch_size]
             images = list(pool.map(lambda index: samples.square_image(int(index), side), indices))
             yield ImageBatch(_stack(images), np.zeros_like(indices), indices)
 

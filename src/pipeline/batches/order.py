@@ -16,6 +16,11 @@ def epoch_order(samples: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return order
 
 
+def fixed_subset(samples: int, count: int, seed: int) -> NDArray[np.int64]:
+    """Return at most `count` indices below `samples`, drawn from all over them, in ascending order."""
+    return np.sort(keyed_generator(seed, "fixed subset").permutation(samples)[:count])
+
+
 def batch_positions(step: int, batch_size: int, samples: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the epoch and the sample index of each image of a step's batch, both [batch_size].
 

@@ -49,10 +49,11 @@ def read_labels(manifest: Path, keys: list[str], benchmark: BenchmarkSettings) -
         raise UserError(f"{manifest} has no row for the image '{absent[0]}' of the shards; rebuild the shards")
     rows = [places[key] for key in keys]
     read: Columns = {name: table[name].combine_chunks().take(rows).to_pylist() for name in ["view", *columns]}
-    label = _attribute_labels if isinstance(target, AttributeTarget) else _finding_labels
-    values = label(target, read)  # type: ignore[arg-type]
-    classes = target.findings if isinstance(target, FindingsTarget) else (f"{target.column}={target.positive}",)
-    return Labels(classes, values, _exclusions(values, read["view"], benchmark))
+    if isinstance(target, AttributeTarget):
+        values = _attribute_labels(target, read)
+    else:
+        values = _finding_labels(target, read)
+    return Labels(_classes_of(target), values, _exclusions(values, read["view"], benchmark))
 
 
 def _columns_of(target: FindingsTarget | AttributeTarget) -> list[str]:
@@ -62,6 +63,10 @@ def _columns_of(target: FindingsTarget | AttributeTarget) -> list[str]:
         if finding not in FINDINGS:
             raise UserError(f"there is no finding '{finding}' in the vocabulary{nearest(finding, FINDINGS)}")
     return [finding_column(finding) for finding in target.findings]
+
+
+def _classes_of(target: FindingsTarget | AttributeTarget) -> tuple[str, ...]:
+    return (f"{target.column}={target.positive}",) if isinstance(target, AttributeTarget) else target.findings
 
 
 def _finding_labels(target: FindingsTarget, columns: Columns) -> NDArray[np.int8]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import safetensors.torch
 
-from pipeline.batches.loader import sequential_batches
+from pipeline.batches.loader import fixed_batches
+from pipeline.batches.order import fixed_subset
 from pipeline.batches.samples import Samples
 from pipeline.reporting.reconstructions import draw_reconstructions as draw
 from pipeline.settings.pretraining import PretrainingSettings
@@ -17,7 +18,7 @@ _PICTURES = 10
 
 
 def draw_reconstructions(weights: Path, settings: Path, indexes: Sequence[Path], threads: int, figure: Path) -> None:
-    """Draw the first validation images masked, reconstructed and as they are.
+    """Draw some validation images masked, reconstructed and as they are.
 
     Args:
         weights: Full weights of the run.
@@ -30,7 +31,7 @@ def draw_reconstructions(weights: Path, settings: Path, indexes: Sequence[Path],
     task = MaskedAutoencoding(run).eval()
     task.model.load_state_dict(safetensors.torch.load_file(weights))
     with Samples(indexes, ["val"]) as samples:
-        count = min(_PICTURES, len(samples))
-        batch = next(iter(sequential_batches(samples, run.encoder.image_size, count, count, threads)))
+        positions = fixed_subset(len(samples), _PICTURES, run.seed)
+        batch = next(fixed_batches(samples, run.encoder.image_size, _PICTURES, positions, threads))
     pictures = reconstruct(task, batch)
     draw(pictures.original, pictures.masked, pictures.reconstructed, figure)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.batches.loader import sequential_batches
+import numpy as np
+
+from pipeline.batches.loader import fixed_batches
 from pipeline.batches.samples import Samples
 from pipeline.evaluation.feature_file import FeatureOrigin, write_features
 from pipeline.evaluation.features import encode
@@ -32,7 +34,7 @@ def extract_features(
     encoder, own = load_encoder(encoder_folder)
     side = own.image_size if own else settings.pixels_side
     with Samples([index], SPLITS) as samples:
-        batches = sequential_batches(samples, side, settings.batch_size, len(samples), threads)
+        batches = fixed_batches(samples, side, settings.batch_size, np.arange(len(samples)), threads)
         encoded = encode(encoder, own, batches, device)
     origin = FeatureOrigin(
         encoder=file_digest(encoder_folder / WEIGHTS),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import safetensors.torch
 
-from pipeline.batches.loader import TrainingLoader, sequential_batches
+from pipeline.batches.loader import TrainingLoader, fixed_batches
+from pipeline.batches.order import fixed_subset
 from pipeline.batches.samples import Samples
 from pipeline.models.encoder_folder import WEIGHTS, save_encoder
 from pipeline.records.digests import file_digest, settings_digest
@@ -78,10 +79,10 @@ def _data(run: Run, training: Samples, validation: Samples) -> Data:
     settings = run.settings
     side, batch_size = settings.encoder.image_size, settings.optimization.batch_size
     loader = TrainingLoader(training, side, batch_size, settings.seed, run.threads)
-    count = min(settings.validation_images, len(validation))
+    positions = fixed_subset(len(validation), settings.validation_images, settings.seed)
     return Data(
         training=loader.batches,
-        validation=lambda: sequential_batches(validation, side, batch_size, count, run.threads),
+        validation=lambda: fixed_batches(validation, side, batch_size, positions, run.threads),
     )
 
 
