@@ -49,10 +49,7 @@ def read_labels(manifest: Path, keys: list[str], benchmark: BenchmarkSettings) -
         raise UserError(f"{manifest} has no row for the image '{absent[0]}' of the shards; rebuild the shards")
     rows = [places[key] for key in keys]
     read: Columns = {name: table[name].combine_chunks().take(rows).to_pylist() for name in ["view", *columns]}
-    if isinstance(target, AttributeTarget):
-        values = _attribute_labels(target, read)
-    else:
-        values = _finding_labels(target, read)
+    values = _attribute_labels(target, read) if isinstance(target, AttributeTarget) else _finding_labels(target, read)
     return Labels(_classes_of(target), values, _exclusions(values, read["view"], benchmark))
 
 
