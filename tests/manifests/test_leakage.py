@@ -41,6 +41,12 @@ def test_the_same_file_under_another_patient_fails_the_build(clean: dict[str, pl
         require_no_leak(audit(same, TRAINED, TESTED))
 
 
+def test_nothing_is_said_of_identical_files_where_they_were_not_hashed(clean: dict[str, pl.DataFrame]) -> None:
+    assert {overlap.identical_images for overlap in audit(clean, TRAINED, TESTED)} == {None}
+    hashed = {name: frame.with_columns(sha256=name + pl.col("key")) for name, frame in clean.items()}
+    assert {overlap.identical_images for overlap in audit(hashed, TRAINED, TESTED)} == {0}
+
+
 def test_images_that_are_not_there_do_not_leak(clean: dict[str, pl.DataFrame]) -> None:
     absent = clean | {
         "a": clean["b"].with_columns(

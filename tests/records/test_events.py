@@ -12,6 +12,8 @@ def test_events_come_back_in_order_and_a_line_cut_by_a_kill_is_left_out(tmp_path
     with log.path.open("a") as stream:
         stream.write('{"event": "st')
     assert [event["step"] for event in read_events(log.path)] == [0, 1, 2]
+    EventLog(log.path).append({"event": "step", "step": 3, "loss": 0.4})
+    assert [event["step"] for event in read_events(log.path)] == [0, 1, 2, 3]
 
 
 def test_a_loss_that_is_no_number_is_refused(tmp_path: Path) -> None:

@@ -115,9 +115,7 @@ def test_a_table_that_changed_since_its_inventory(corpus: Path) -> None:
     inventory = fetch(corpus)
     (corpus / "entries.csv").write_text(HEADER + "\n")
     source, manifest = LocalSource(kind="local", root=str(corpus)), corpus.parent / "nih.parquet"
-    with pytest.raises(
-        UserError, match=r"entries\.csv is not the file the inventory saw; run the rule fetch_corpus again"
-    ):
+    with pytest.raises(UserError, match=r"entries\.csv is not the file the inventory saw; run snakemake with"):
         build_manifest("nih", source, LAYOUT, SplitSettings(scheme="official"), inventory, manifest)
     assert not manifest.exists()
 

@@ -81,15 +81,27 @@ def test_the_two_newest_states_are_kept(made_index: Path, small_run: Pretraining
     assert states == ["step-000000006.pt", "step-000000008.pt"]
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_is_never_saved(
-    made_index: Path, small_run: PretrainingSettings, tmp_path: Path
+@pytest.mark.parametrize("validate_every", [1, 100])
+def test_a_run_that_diverges_stops_with_a_sentence_and_keeps_whole_weights(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path, validate_every: int
 ) -> None:
-    wild = small_run.optimization.model_copy(update={"base_learning_rate": 1e30, "warmup_steps": 0})
-    with pytest.raises(UserError, match=r"the training loss is (nan|inf) in the .* steps before step \d"):
-        train(made_index, small_run.model_copy(update={"optimization": wild}), tmp_path)
-    for state in (tmp_path / "state" / "fingerprint").glob("*.pt"):
-        weights = torch.load(state, weights_only=True)["task"]
-        assert all(torch.isfinite(tensor).all() for tensor in weights.values())
+    rate = small_run.optimization.model_copy(update={"base_learning_rate": 1e30, "warmup_steps": 2})
+    cadence = {"checkpoint_every": 1, "log_every": 1, "validate_every": validate_every}
+    with pytest.raises(UserError, match=r"the (training|validation) loss is (nan|inf) at step \d; lower base_learning"):
+        train(made_index, small_run.model_copy(update={"optimization": rate, **cadence}), tmp_path)
+    (kept,) = (tmp_path / "state" / "fingerprint").glob("*.pt")
+    weights = torch.load(kept, weights_only=True)["task"]
+    assert all(torch.isfinite(tensor).all() for tensor in weights.values())
+
+
+def test_a_kill_while_old_states_are_removed_does_not_keep_later_ones_from_being_saved(tmp_path: Path) -> None:
+    states = StateFolder(tmp_path, "fingerprint")
+    for step in (1, 2):
+        states.save(step, {"step": step})
+    (tmp_path / "fingerprint" / "step-000000001.json").unlink()
+    for step in (3, 4):
+        StateFolder(tmp_path, "fingerprint").save(step, {"step": step})
+    assert states.newest() == (4, {"step": 4})
 
 
 def test_biases_and_norms_do_not_decay_and_positions_are_not_trained(small_run: PretrainingSettings) -> None:

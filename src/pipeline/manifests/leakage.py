@@ -10,9 +10,6 @@ from pipeline.records.errors import UserError
 Part = tuple[str, str]
 """A corpus and one of its splits."""
 
-COMPARED = {"patient": "patients", "study": "studies", "sha256": "identical image files"}
-"""Manifest columns that must not be shared, and what they are called in the report."""
-
 
 @dataclass(frozen=True)
 class Overlap:
@@ -22,7 +19,8 @@ class Overlap:
     tested: str
     patients: int
     studies: int
-    identical_images: int
+    identical_images: int | None
+    """None where an image of either part was not hashed, so that nobody knows."""
 
     @property
     def leaks(self) -> bool:
@@ -51,21 +49,25 @@ def require_no_leak(overlaps: list[Overlap]) -> None:
         if overlap.leaks:
             raise UserError(
                 f"leakage: {overlap.trained} is trained on and {overlap.tested} is tested on, but they share "
-                f"{overlap.patients} patients, {overlap.studies} studies and {overlap.identical_images} identical "
+                f"{overlap.patients} patients, {overlap.studies} studies and {overlap.identical_images or 0} identical "
                 "image files; leave the corpus out of training or change its splits"
             )
 
 
 def _overlap(manifests: Mapping[str, pl.DataFrame], train_part: Part, test_part: Part) -> Overlap:
     ours, theirs = _rows(manifests, train_part), _rows(manifests, test_part)
-    shared = {column: len(set(ours[column].drop_nulls()) & set(theirs[column].drop_nulls())) for column in COMPARED}
+    hashed = not (ours["sha256"].null_count() or theirs["sha256"].null_count())
     return Overlap(
         trained="/".join(train_part),
         tested="/".join(test_part),
-        patients=shared["patient"],
-        studies=shared["study"],
-        identical_images=shared["sha256"],
+        patients=_shared(ours, theirs, "patient"),
+        studies=_shared(ours, theirs, "study"),
+        identical_images=_shared(ours, theirs, "sha256") if hashed else None,
     )
+
+
+def _shared(ours: pl.DataFrame, theirs: pl.DataFrame, column: str) -> int:
+    return len(set(ours[column]) & set(theirs[column]))
 
 
 def _rows(manifests: Mapping[str, pl.DataFrame], part: Part) -> pl.DataFrame:

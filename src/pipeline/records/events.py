@@ -12,8 +12,11 @@ class EventLog:
     """Append events to a JSONL file; each line reaches the disk before `append` returns."""
 
     def __init__(self, path: Path) -> None:
-        """Open `path` for appending, creating it and its folder where they do not exist."""
+        """Open `path` for appending; a last line that was cut short is removed, so that the next one stands alone."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            content = path.read_bytes()
+            os.truncate(path, content.rfind(b"\n") + 1)
         self.path = path
 
     def append(self, event: Mapping[str, str | int | float | bool | None]) -> None:

@@ -120,3 +120,7 @@ class PretrainingSettings(Settings):
     """Steps between two lines of the history."""
     seed: int = 0
     """Seed of initial weights, order, crops and masks."""
+
+
+WITHOUT_EFFECT_ON_WEIGHTS = {"validation_images", "validate_every", "checkpoint_every", "log_every"}
+"""Settings that say how a run is watched and saved: changing them does not keep it from being resumed."""

@@ -25,7 +25,7 @@ def read_gray(path: Path) -> GrayImage:
         return _decode_jpeg(content) if simplejpeg.is_jpeg(content) else _decode_other(content)
     except (ValueError, cv2.error) as error:
         raise UserError(
-            f"{path} is not a whole image ({error}); restore the file and run fetch_corpus again"
+            f"{path} is not a whole image ({error}); restore it and run snakemake with --forcerun fetch_corpus"
         ) from error
 
 

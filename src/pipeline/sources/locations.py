@@ -4,6 +4,12 @@ from pathlib import Path
 
 from pipeline.settings.corpora import LocalSource, Source
 
+TAKE_INVENTORY_AGAIN = "run snakemake with --forcerun fetch_corpus"
+"""The end of a sentence about raw files that are not those of the inventory."""
+
+PHANTOM_LAYOUTS = ("chexpert", "nih_cxr14")
+"""Layouts the phantom cohort is written in."""
+
 PHANTOM_MODULE = "pipeline.sources.phantom.cohort"
 """The module that generates the phantom cohort."""
 

@@ -11,7 +11,7 @@ from pipeline.records.digests import file_digest
 from pipeline.records.errors import UserError
 from pipeline.settings.corpora import Layout, Source, SplitSettings
 from pipeline.sources.adapter import read_corpus
-from pipeline.sources.locations import raw_root
+from pipeline.sources.locations import TAKE_INVENTORY_AGAIN, raw_root
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,9 @@ def build_manifest(
     files = pl.read_parquet(inventory)
     _check_tables(root, files)
     rows = read_corpus(root, layout).rows
-    images = files.filter(pl.col("role") == "image").select("path", "sha256", file_state=pl.col("state").cast(str))
-    complete = rows.join(images, on="path", how="left", maintain_order="left").with_columns(
+    images = files.filter(pl.col("role") == "image").unique("path", keep="first")
+    states = images.select("path", "sha256", file_state=pl.col("state").cast(str))
+    complete = rows.join(states, on="path", how="left", maintain_order="left").with_columns(
         assign_splits(rows, splits, name).alias("split"), corpus=pl.lit(name)
     )
     complete = complete.select(MANIFEST_SCHEMA.names()).sort("key")
@@ -48,4 +49,4 @@ def build_manifest(
 def _check_tables(root: Path, files: pl.DataFrame) -> None:
     for path, digest in files.filter(pl.col("role") == "table").select("path", "sha256").iter_rows():
         if not (root / path).is_file() or file_digest(root / path) != digest:
-            raise UserError(f"{root / path} is not the file the inventory saw; run the rule fetch_corpus again")
+            raise UserError(f"{root / path} is not the file the inventory saw; {TAKE_INVENTORY_AGAIN}")

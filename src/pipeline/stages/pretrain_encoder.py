@@ -18,7 +18,7 @@ from pipeline.records.publish import publish_bytes, publish_json, publish_text, 
 from pipeline.records.runs import RunRecord
 from pipeline.records.versions import TRAINING_PACKAGES, package_versions
 from pipeline.reporting.model_card import trained_card
-from pipeline.settings.pretraining import PretrainingSettings
+from pipeline.settings.pretraining import WITHOUT_EFFECT_ON_WEIGHTS, PretrainingSettings
 from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
 from pipeline.training.device import describe_device, prepare_device
 from pipeline.training.loop import Data, Trainer
@@ -71,7 +71,8 @@ def pretrain_encoder(run: Run) -> None:
 
 
 def _fingerprint(run: Run, inputs: dict[str, str]) -> str:
-    recipe = {"settings": run.settings.model_dump(mode="json"), "inputs": inputs, "code": run.code}
+    settings = run.settings.model_dump(mode="json", exclude=WITHOUT_EFFECT_ON_WEIGHTS)
+    recipe = {"settings": settings, "inputs": inputs, "code": run.code}
     return settings_digest(recipe)[:16]
 
 

@@ -16,12 +16,14 @@ from pipeline.settings.corpora import ShardSettings, Source
 from pipeline.shards.images import encode_gray, read_gray, resize_short_side
 from pipeline.shards.index import ShardSummary, write_index
 from pipeline.shards.tar import Sample, write_tar
-from pipeline.sources.locations import raw_root
+from pipeline.sources.locations import TAKE_INVENTORY_AGAIN, raw_root
 
 log = logging.getLogger(__name__)
 
 ImageRow = dict[str, str]
-"""Key, patient, study, split and path of one image of the manifest."""
+"""What the manifest says of one image; `sha256` is null where it was not hashed."""
+
+_COLUMNS = ("key", "patient", "study", "split", "path", "sha256")
 
 
 def write_shards(
@@ -41,12 +43,14 @@ def write_shards(
         threads: Images decoded at a time.
 
     Raises:
-        UserError: An image is missing or cannot be decoded, or there is no image at all.
+        UserError: An image is missing, has changed or cannot be decoded, or there is no image at all.
     """
     images = read_manifest(manifest).filter(pl.col("file_state") == "present")
     if images.is_empty():
         raise UserError(f"{manifest} lists no present image; put the corpus's images where its settings say")
     root = raw_root(source, inventory)
+    for stale in index.parent.glob("*.tar"):
+        stale.unlink()
     samples: list[dict[str, object]] = []
     shards: list[ShardSummary] = []
     with ThreadPoolExecutor(threads) as pool:
@@ -62,7 +66,7 @@ def write_shards(
 def _plan(images: pl.DataFrame, samples_per_shard: int) -> Iterator[tuple[str, list[ImageRow]]]:
     """Yield each shard's file name and rows."""
     for split in SPLITS:
-        rows = images.filter(pl.col("split") == split).select("key", "patient", "study", "split", "path").to_dicts()
+        rows = images.filter(pl.col("split") == split).select(*_COLUMNS).to_dicts()
         rows.sort(key=lambda row: hashlib.blake2b(row["key"].encode()).digest())
         for number, start in enumerate(range(0, len(rows), samples_per_shard)):
             yield f"{split}-{number:06d}.tar", rows[start : start + samples_per_shard]
@@ -71,7 +75,9 @@ def _plan(images: pl.DataFrame, samples_per_shard: int) -> Iterator[tuple[str, l
 def _sample(row: ImageRow, root: Path, settings: ShardSettings) -> Sample:
     path = root / row["path"]
     if not path.is_file():
-        raise UserError(f"{path} has gone since the inventory was taken; restore it and run fetch_corpus again")
+        raise UserError(f"{path} has gone since the inventory was taken; restore it, or {TAKE_INVENTORY_AGAIN}")
+    if row["sha256"] and file_digest(path) != row["sha256"]:
+        raise UserError(f"{path} has changed since the inventory was taken; restore it, or {TAKE_INVENTORY_AGAIN}")
     image = resize_short_side(read_gray(path), settings.image_size)
     height, width = image.shape
     return Sample(

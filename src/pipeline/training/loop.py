@@ -104,11 +104,7 @@ class Trainer:
 
     def _log(self, step: int, meter: "_Meter") -> None:
         loss, images_per_second = meter.read()
-        if not math.isfinite(loss):
-            raise UserError(
-                f"the training loss is {loss} in the {self.settings.log_every} steps before step {step}; "
-                "lower base_learning_rate or set clip_norm, and run again"
-            )
+        self._require_number(loss, step, "training")
         rate = learning_rate(step - 1, self.settings.optimization)
         self.history.append(
             {"event": "step", "step": step, "loss": loss, "lr": rate, "images_per_second": images_per_second}
@@ -125,14 +121,24 @@ class Trainer:
             losses += float(loss) * len(batch.indices)
             images += len(batch.indices)
         self.task.train()
+        self._require_number(losses / images, step, "validation")
         self.history.append({"event": "validation", "step": step, "loss": losses / images})
         log.info("step %d validation loss %.4f", step, losses / images)
+
+    def _require_number(self, loss: float, step: int, what: str) -> None:
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the {what} loss is {loss} at step {step}; lower base_learning_rate or set clip_norm, and run again"
+            )
 
     def _due(self, step: int, every: int) -> bool:
         return step % every == 0 or step == self.settings.optimization.steps
 
     def _save(self, step: int) -> None:
-        self.states.save(step, {"task": self.task.state_dict(), "optimizer": self.optimizer.state_dict()})
+        weights = self.task.state_dict()
+        if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
+            self._require_number(math.nan, step, "training")
+        self.states.save(step, {"task": weights, "optimizer": self.optimizer.state_dict()})
         self.history.append({"event": "save", "step": step})
 
     def _resume(self) -> int:

@@ -36,8 +36,9 @@ class StateFolder:
             torch.save(state, scratch)
         publish_json(path.with_suffix(".json"), {"step": step, "sha256": file_digest(path)})
         for old in self._steps()[:-_KEPT]:
-            self._path(old).unlink()
-            self._path(old).with_suffix(".json").unlink()
+            # The receipt goes first: a kill in between leaves a state without receipt, which is never read.
+            self._path(old).with_suffix(".json").unlink(missing_ok=True)
+            self._path(old).unlink(missing_ok=True)
 
     def newest(self) -> tuple[int, dict[str, Any]] | None:
         """Return the newest whole state and its step; None where there is none.
