@@ -101,6 +101,16 @@ def test_one_stale_benchmark_is_rerun_by_naming_its_record(edited: WorkflowCopy)
     assert edited.stale("results/evaluate/view/small/linear_probe.json") == {"evaluate_benchmark": 1}
 
 
+def test_a_comparison_is_made_under_a_protocol_that_both_encoders_share(edited: WorkflowCopy) -> None:
+    ridge, linear = SMALL["protocols"]["ridge"], SMALL["protocols"]["linear_probe"]
+    protocols = {"ridge": ridge | {"encoders": ["pixels", "random"]}, "linear_probe": linear}
+    edited.configure(changed(protocols=protocols))
+    record = "results/compare/view/small/minus_random.json"
+    planned = edited.run("--profile", "profiles/local", "--dry-run", "--forcerun", "compare_encoders", "--", record)
+    assert "results/evaluate/view/random/linear_probe.json" in planned
+    assert "results/evaluate/view/random/ridge.json" not in planned
+
+
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [
@@ -133,6 +143,11 @@ def test_editing_the_loss_reruns_training_and_what_follows(edited: WorkflowCopy)
     stale = edited.stale()
     assert stale["pretrain_encoder"] == 1
     assert not {"fetch_corpus", "build_manifest", "write_shards", "publish_control"} & set(stale)
+
+
+def test_rewording_the_model_card_trains_nothing(edited: WorkflowCopy) -> None:
+    edited.edit("src/pipeline/reporting/model_card.py", "Research use only", "For research only")
+    assert edited.stale() == {"write_card": 3}
 
 
 def test_editing_an_adapter_makes_only_its_corpora_stale(edited: WorkflowCopy) -> None:

@@ -62,12 +62,12 @@ class WorkflowCopy:
     def of_repository(cls, folder: Path, config: dict[str, Any] | None = None) -> "WorkflowCopy":
         """Copy what the workflow needs, with a configuration of its own where one is given."""
         folder.mkdir(parents=True, exist_ok=True)
-        for part in PARTS:
-            source = REPOSITORY / part
-            if source.is_dir() and not source.is_symlink():
-                shutil.copytree(source, folder / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, folder / part, follow_symlinks=False)
+        listing = subprocess.run(
+            ["git", "ls-files", *PARTS], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        )
+        for file in listing.stdout.splitlines():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / file, folder / file, follow_symlinks=False)
         copy = cls(folder)
         if config is not None:
             copy.configure(config)

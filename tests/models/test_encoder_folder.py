@@ -18,7 +18,7 @@ SETTINGS = EncoderSettings(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_encoder(tmp_path / "mae", build_encoder(SETTINGS, seed=0), SETTINGS, card="# mae")
+    save_encoder(tmp_path / "mae", build_encoder(SETTINGS, seed=0), SETTINGS)
     return tmp_path / "mae"
 
 
@@ -57,7 +57,7 @@ def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_pixel_baseline_averages_areas(tmp_path: Path) -> None:
-    save_pixels(tmp_path / "pixels", PixelsEncoderSettings(kind="pixels", side=2), card="# pixels")
+    save_pixels(tmp_path / "pixels", PixelsEncoderSettings(kind="pixels", side=2))
     encoder, settings = load_encoder(tmp_path / "pixels")
     assert settings is None
     image = torch.tensor([[0.0, 1.0, 0.2, 0.2], [1.0, 0.0, 0.2, 0.2], [0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]])

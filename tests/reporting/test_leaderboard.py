@@ -37,6 +37,7 @@ def made_up_record(benchmark: str, encoder: str, auroc: float, kind: str = "metr
         encoder=encoder,
         control="random" if kind == "comparison" else None,
         protocol="linear",
+        control_protocol=None,
         fraction=1.0,
         seed=0,
         regularisation={"edema": 0.1},

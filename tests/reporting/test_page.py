@@ -68,6 +68,7 @@ def made_up_record(encoder: str, values: list[MetricValue], control: str | None 
         encoder=encoder,
         control=control,
         protocol="linear",
+        control_protocol=None,
         fraction=0.5,
         seed=7,
         regularisation={"edema <&>": 0.03125},

@@ -9,6 +9,7 @@ from conftest import REPOSITORY
 from pipeline.records.errors import UserError
 from pipeline.settings.config import resolve
 from pipeline.settings.schema import schema_text
+from pipeline.stages.check_configuration import check_configuration
 
 CONFIGS = sorted((REPOSITORY / "config").glob("*.yaml"))
 
@@ -73,6 +74,10 @@ def test_an_unknown_key_is_refused_with_the_nearest_valid_one(
         ),
         (["controls", "random", "like"], "mae", "there is no pretraining run 'mae'"),
         (["pretrain", "mae_demo", "encoder", "patch_size"], 7, "patch_size 7 does not divide image_size 64"),
+        (["pretrain", "mae_demo", "encoder", "heads"], 3, "heads 3 does not divide width 128"),
+        (["pretrain", "mae_demo", "task", "decoder_heads"], 7, "decoder_heads 7 does not divide decoder_width 64"),
+        (["pretrain", "mae_demo", "task", "mask_ratio"], 0.99, "leaves none of 64 patches visible"),
+        (["benchmarks", "phantom_nih_view", "target", "positive"], "PA", "positive and negative are both 'PA'"),
         (["pretrain", "mae_demo", "optimization", "warmup_steps"], 10**6, "must be below steps"),
         (["pretrain", "mae_demo", "task", "mask_ratio"], 1.5, "'pretrain.mae_demo.task.mask_ratio'"),
     ],
@@ -86,6 +91,29 @@ def test_a_wrong_value_is_named_by_its_key(
     block[place[-1]] = value
     with pytest.raises(UserError, match=re.escape(sentence)):
         resolve(demo)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        (
+            ["benchmarks", "phantom_nih_findings", "target", "findings"],
+            ["noduel"],
+            "no finding 'noduel'; did you mean 'nodule'?",
+        ),
+        (["benchmarks", "phantom_chexpert_sex", "target", "positive"], "Male", "there is no value of 'sex' 'Male'"),
+        (["corpora", "phantom_nih", "layout", "format"], "kermany", "no phantom cohort in layout 'kermany'"),
+    ],
+)
+def test_words_that_do_not_exist_are_found_before_anything_runs(
+    demo: dict[str, Any], place: list[str], value: object, sentence: str
+) -> None:
+    block = demo
+    for part in place[:-1]:
+        block = block[part]
+    block[place[-1]] = value
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        check_configuration(resolve(demo))
 
 
 def test_open_data_is_one_setting() -> None:

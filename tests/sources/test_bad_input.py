@@ -15,6 +15,7 @@ from pipeline.settings.corpora import (
     NihCxr14Layout,
     SplitSettings,
 )
+from pipeline.sources.chexpert import FINDING_NAMES
 from pipeline.stages.build_manifest import build_manifest
 from pipeline.stages.fetch_corpus import fetch_corpus
 
@@ -93,6 +94,23 @@ def test_a_web_page_instead_of_an_image(corpus: Path) -> None:
     refused(corpus, r"are unknown_format \(1\)")
 
 
+def test_a_repeated_row_is_named(corpus: Path) -> None:
+    with (corpus / "entries.csv").open("a") as table:
+        table.write("00000001_000.png,No Finding,0,1,50,F,PA\n")
+    inventory, manifest = fetch(corpus), corpus.parent / "nih.parquet"
+    source = LocalSource(kind="local", root=str(corpus))
+    with pytest.raises(UserError, match="key '00000001_000' stands in more than one row"):
+        build_manifest("nih", source, LAYOUT, SplitSettings(scheme="official"), inventory, manifest)
+
+
+def test_a_list_that_is_not_what_its_name_says(corpus: Path) -> None:
+    (corpus / "test_list.txt").rename(corpus / "test_list.txt.gz")
+    layout = LAYOUT.model_copy(update={"test_list": "test_list.txt.gz"})
+    source = LocalSource(kind="local", root=str(corpus))
+    with pytest.raises(UserError, match=r"test_list\.txt\.gz is not a readable list"):
+        fetch_corpus("nih", source, layout, InventorySettings(), corpus / "i.parquet")
+
+
 def test_two_files_of_one_name(corpus: Path) -> None:
     shutil.copytree(corpus / "images", corpus / "images" / "more")
     layout = LAYOUT.model_copy(update={"images": "images/**/*.png"})
@@ -120,12 +138,29 @@ def test_a_table_that_changed_since_its_inventory(corpus: Path) -> None:
     assert not manifest.exists()
 
 
-def test_a_chexpert_path_of_another_shape(tmp_path: Path) -> None:
-    header = "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,"
-    header += "Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,"
-    header += "Fracture,Support Devices"
+@pytest.mark.parametrize(
+    ("path", "age", "label", "sentence"),
+    [
+        ("images/one.jpg", "60", "1.0", r"train\.csv: 'images/one\.jpg' is not a CheXpert image path"),
+        (
+            "c/train/patient1/study1/view1.jpg",
+            "old",
+            "1.0",
+            r"train\.csv, line 2: 'old' in column 'Age' is not a number",
+        ),
+        (
+            "c/train/patient1/study1/view1.jpg",
+            "60",
+            "2.0",
+            r"line 2: '2\.0' in column 'No Finding' is none of 1\.0, 0\.0",
+        ),
+    ],
+)
+def test_a_chexpert_cell_that_cannot_be(tmp_path: Path, path: str, age: str, label: str, sentence: str) -> None:
+    header = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *FINDING_NAMES]
     for table in ("train.csv", "valid.csv"):
-        (tmp_path / table).write_text(f"{header}\nimages/one.jpg,Male,60,Frontal,AP{',' * 14}\n")
+        row = [path, "Male", age, "Frontal", "AP", label, *[""] * (len(FINDING_NAMES) - 1)]
+        (tmp_path / table).write_text(",".join(header) + "\n" + ",".join(row) + "\n")
     source = LocalSource(kind="local", root=str(tmp_path))
-    with pytest.raises(UserError, match=r"train\.csv: 'images/one\.jpg' is not a CheXpert image path"):
+    with pytest.raises(UserError, match=sentence):
         fetch_corpus("c", source, ChexpertLayout(format="chexpert"), InventorySettings(), tmp_path / "i.parquet")

@@ -6,11 +6,14 @@ from pipeline.records.digests import code_digest, file_digest, module_file
 from pipeline.records.errors import UserError
 from pipeline.settings.config import resolve
 from pipeline.sources.locations import PHANTOM_MODULE, adapter_module
+from pipeline.stages.check_configuration import check_configuration
 
 # From here on the configuration is complete: every default stands in it, so `params` hold what
 # really runs and a changed default makes stale what it changes.
 try:
-    config.update(resolve(config).model_dump(mode="json"))
+    resolved = resolve(config)
+    check_configuration(resolved)
+    config.update(resolved.model_dump(mode="json"))
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -49,10 +52,15 @@ def run_indexes(wildcards):
     return [f"<results>/shards/{corpus}/index.parquet" for corpus in corpora]
 
 
-def control_architecture(wildcards):
-    """Return the encoder settings a random control copies; none for other controls."""
-    like = config["controls"][wildcards.control].get("like")
-    return config["pretrain"][like]["encoder"] if like else None
+def encoder_settings(wildcards):
+    """Return the settings of the run that trains an encoder, or of the control it is."""
+    return {**config["pretrain"], **config["controls"]}[wildcards.encoder]
+
+
+def copied_architecture(wildcards):
+    """Return the encoder settings a random control copies; none for other encoders."""
+    control = config["controls"].get(wildcards.encoder, {})
+    return config["pretrain"][control["like"]]["encoder"] if "like" in control else None
 
 
 def benchmark_features(wildcards):
@@ -73,39 +81,40 @@ def benchmark_manifest(wildcards):
     return f"<results>/manifests/{corpus}.parquet"
 
 
-def first_protocol(encoder):
-    """Return the first protocol that evaluates an encoder; none where nothing does."""
+def protocols_of(encoder):
+    """List the protocols that evaluate an encoder."""
     protocols = config["protocols"].items()
-    return next(
-        (name for name, protocol in protocols if encoder in protocol["encoders"]), None
-    )
+    return [name for name, protocol in protocols if encoder in protocol["encoders"]]
+
+
+def compared_protocols(encoder, control):
+    """Return the protocols of a comparison: one that both share, or else the first of each."""
+    ours, theirs = protocols_of(encoder), protocols_of(control)
+    shared = [name for name in ours if name in theirs]
+    return (shared[0], shared[0]) if shared else (ours[0], theirs[0])
 
 
 def compared_record(wildcards):
     """Name the record of the encoder that is compared."""
-    protocol = first_protocol(wildcards.encoder)
-    return (
-        f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.json"
-    )
+    protocol, _ = compared_protocols(wildcards.encoder, wildcards.control)
+    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.json"
 
 
 def compared_scores(wildcards):
     """Name the scores of the encoder that is compared."""
-    protocol = first_protocol(wildcards.encoder)
+    protocol, _ = compared_protocols(wildcards.encoder, wildcards.control)
     return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.scores.safetensors"
 
 
 def control_record(wildcards):
     """Name the record of the control it is compared with."""
-    protocol = first_protocol(wildcards.control)
-    return (
-        f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.json"
-    )
+    _, protocol = compared_protocols(wildcards.encoder, wildcards.control)
+    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.json"
 
 
 def control_scores(wildcards):
     """Name the scores of the control it is compared with."""
-    protocol = first_protocol(wildcards.control)
+    _, protocol = compared_protocols(wildcards.encoder, wildcards.control)
     return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.scores.safetensors"
 
 
@@ -121,8 +130,8 @@ def metric_records():
 
 def comparison_records():
     """List the comparisons of every evaluated run with every evaluated control."""
-    runs = [run for run in config["pretrain"] if first_protocol(run)]
-    controls = [control for control in config["controls"] if first_protocol(control)]
+    runs = [run for run in config["pretrain"] if protocols_of(run)]
+    controls = [control for control in config["controls"] if protocols_of(control)]
     return [
         f"<results>/compare/{benchmark}/{run}/minus_{control}.json"
         for benchmark in config["benchmarks"]

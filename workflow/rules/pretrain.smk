@@ -8,7 +8,6 @@ rule pretrain_encoder:
             ensure("<results>/encoders/{run}/model.safetensors", non_empty=True)
         ),
         config="<results>/encoders/{run}/config.json",
-        card="<results>/encoders/{run}/README.md",
         weights=ensure("<results>/runs/{run}/model.safetensors", non_empty=True),
         settings="<results>/runs/{run}/settings.json",
         history="<results>/runs/{run}/history.jsonl",
@@ -34,25 +33,47 @@ rule pretrain_encoder:
 rule publish_control:
     """Publish an encoder nobody trained: what every number is compared with."""
     output:
-        encoder=ensure("<results>/encoders/{control}/model.safetensors", non_empty=True),
-        config="<results>/encoders/{control}/config.json",
-        card="<results>/encoders/{control}/README.md",
+        encoder=ensure("<results>/encoders/{encoder}/model.safetensors", non_empty=True),
+        config="<results>/encoders/{encoder}/config.json",
     log:
-        "<logs>/publish_control/{control}.log",
+        "<logs>/publish_control/{encoder}.log",
     benchmark:
-        "<benchmarks>/publish_control/{control}.jsonl"
+        "<benchmarks>/publish_control/{encoder}.jsonl"
     wildcard_constraints:
-        control="|".join(config["controls"]),
+        encoder="|".join(config["controls"]),
     threads: 1
     resources:
         mem="4GB",
         runtime="10m",
     params:
-        settings=lookup(dpath="controls/{control}", within=config),
-        like=control_architecture,
+        settings=lookup(dpath="controls/{encoder}", within=config),
+        like=copied_architecture,
         code=script_code("publish_control"),
     script:
         "../scripts/publish_control.py"
+
+
+rule write_card:
+    """Write the model card of one encoder."""
+    input:
+        config="<results>/encoders/{encoder}/config.json",
+    output:
+        card=ensure("<results>/encoders/{encoder}/README.md", non_empty=True),
+    log:
+        "<logs>/write_card/{encoder}.log",
+    benchmark:
+        "<benchmarks>/write_card/{encoder}.jsonl"
+    localrule: True
+    threads: 1
+    resources:
+        mem="2GB",
+        runtime="10m",
+    params:
+        settings=encoder_settings,
+        like=copied_architecture,
+        code=script_code("write_card"),
+    script:
+        "../scripts/write_card.py"
 
 
 rule draw_curves:
@@ -110,7 +131,11 @@ rule draw_reconstructions:
 
 
 rule pretrain:
-    """Train every run and draw how it went."""
+    """Train every run, draw how it went, and publish the controls."""
     input:
+        collect(
+            "<results>/encoders/{encoder}/README.md",
+            encoder=[*config["pretrain"], *config["controls"]],
+        ),
         collect("<results>/runs/{run}/curves.svg", run=config["pretrain"]),
         collect("<results>/runs/{run}/reconstructions.png", run=config["pretrain"]),

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 with rule_log(snakemake.log[0]):
     publish_control(
-        name=snakemake.wildcards.control,
         settings=parse(ControlSettings, snakemake.params.settings),
         like=parse(EncoderSettings | None, snakemake.params.like),
         folder=Path(snakemake.output.encoder).parent,

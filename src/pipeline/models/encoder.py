@@ -35,11 +35,12 @@ def build_encoder(settings: EncoderSettings, seed: int) -> VisionTransformer:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = _create(settings)
+        class_token = embeddings(encoder).class_token
         encoder.apply(initialise_layer)
         weight = encoder.patch_embed.proj.weight
         nn.init.xavier_uniform_(weight.view(weight.shape[0], -1))
         nn.init.zeros_(encoder.patch_embed.proj.bias)
-        nn.init.normal_(embeddings(encoder).class_token, std=0.02)
+        nn.init.normal_(class_token, std=0.02)
     rows = settings.image_size // settings.patch_size
     encoder.pos_embed = nn.Parameter(sincos_positions(encoder.embed_dim, rows), requires_grad=False)
     return encoder
@@ -55,11 +56,12 @@ class Embeddings(NamedTuple):
 
 
 def embeddings(encoder: VisionTransformer) -> Embeddings:
-    """Return the class token and positions. Raises `UserError` where the architecture has none."""
-    if encoder.cls_token is None or encoder.pos_embed is None or encoder.num_prefix_tokens != 1:
+    """Return the class token and positions. Raises `UserError` for another kind of vision transformer."""
+    plain = isinstance(encoder.norm_pre, nn.Identity) and encoder.patch_embed.proj.bias is not None
+    if encoder.cls_token is None or encoder.pos_embed is None or encoder.num_prefix_tokens != 1 or not plain:
         raise UserError(
-            "the encoder's architecture has no class token with learnt positions; "
-            "choose one like 'vit_small_patch16_224'"
+            "the encoder's architecture is no plain vision transformer: it lacks a class token, positions or the "
+            "bias of its patch embedding, or normalises before its blocks; choose one like 'vit_small_patch16_224'"
         )
     return Embeddings(encoder.cls_token, encoder.pos_embed)
 

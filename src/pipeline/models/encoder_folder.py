@@ -1,4 +1,4 @@
-"""An encoder on disk: weights, configuration and model card, in the format timm loads as `local-dir:`."""
+"""An encoder on disk: weights and configuration, in the format timm loads as `local-dir:`."""
 
 import json
 from pathlib import Path
@@ -13,19 +13,18 @@ from torch import nn
 from pipeline.models.encoder import model_arguments
 from pipeline.models.pixels import PixelEncoder
 from pipeline.records.errors import UserError
-from pipeline.records.publish import publish_bytes, publish_json, publish_text
+from pipeline.records.publish import publish_bytes, publish_json
 from pipeline.settings.encoders import PixelsEncoderSettings
 from pipeline.settings.pretraining import EncoderSettings
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
-CARD = "README.md"
 
 PIXELS = "pixels"
 """Architecture name of the baseline that is no timm model."""
 
 
-def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSettings, card: str) -> None:
+def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSettings) -> None:
     """Publish a timm encoder; `timm.create_model("local-dir:FOLDER", pretrained=True)` loads it."""
     side = settings.image_size
     config = {
@@ -46,18 +45,18 @@ def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSett
             "classifier": "head",
         },
     }
-    _publish(folder, encoder, config, card)
+    _publish(folder, encoder, config)
 
 
-def save_pixels(folder: Path, settings: PixelsEncoderSettings, card: str) -> None:
+def save_pixels(folder: Path, settings: PixelsEncoderSettings) -> None:
     """Publish the pixel baseline, an encoder without weights."""
-    _publish(folder, PixelEncoder(settings.side), {"architecture": PIXELS, "side": settings.side}, card)
+    _publish(folder, PixelEncoder(settings.side), {"architecture": PIXELS, "side": settings.side})
 
 
 def load_encoder(folder: Path) -> tuple[nn.Module, EncoderSettings | None]:
     """Return the encoder in evaluation mode and its settings; the pixel baseline has none.
 
-    Raises `UserError` where the folder is not one that was published here.
+    Raises `UserError` where the folder holds no encoder, `RuntimeError` where its weights do not fit.
     """
     config = _read_config(folder)
     if config["architecture"] == PIXELS:
@@ -77,10 +76,9 @@ def load_encoder(folder: Path) -> tuple[nn.Module, EncoderSettings | None]:
     return encoder.eval(), settings
 
 
-def _publish(folder: Path, encoder: nn.Module, config: dict[str, Any], card: str) -> None:
+def _publish(folder: Path, encoder: nn.Module, config: dict[str, Any]) -> None:
     publish_bytes(folder / WEIGHTS, safetensors.torch.save(encoder.state_dict()))
     publish_json(folder / CONFIG, config)
-    publish_text(folder / CARD, card)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -67,10 +67,12 @@ class MetricRecord(_Record):
     control: str | None
     """The encoder that was subtracted, for a comparison; null otherwise."""
     protocol: str
+    control_protocol: str | None
+    """The protocol the control was scored under, for a comparison; null otherwise."""
     fraction: float = Field(gt=0, le=1)
     """Fraction of the training patients the protocol saw."""
     seed: int
-    """Seed of the bootstrap and of every draw of the protocol."""
+    """Seed of the draw of the training patients; the bootstrap's own is in `settings`."""
     regularisation: dict[str, float]
     """The penalty chosen on validation, per class."""
     n_train: int

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.settings.base import Fraction, Name, Settings
 from pipeline.settings.probes import LinearProbeSettings, RidgeSettings
@@ -13,11 +13,17 @@ class FindingsTarget(Settings):
 
     kind: Literal["findings"]
     findings: tuple[Name, ...] = Field(min_length=1)
-    """Findings of the vocabulary."""
+    """Findings of the vocabulary, each once."""
     uncertain: Literal["ignored", "present", "absent"] = "ignored"
     """What an uncertain label counts as."""
     unknown: Literal["ignored", "absent"] = "ignored"
     """What a finding that was not labelled counts as."""
+
+    @model_validator(mode="after")
+    def _each_finding_once(self) -> "FindingsTarget":
+        if len(set(self.findings)) < len(self.findings):
+            raise ValueError("findings names one twice; a class can be predicted once")
+        return self
 
 
 class AttributeTarget(Settings):
@@ -30,6 +36,12 @@ class AttributeTarget(Settings):
     """Value that is the positive class."""
     negative: str
     """Value that is the negative class; images with any other value are left out and counted."""
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> "AttributeTarget":
+        if self.positive == self.negative:
+            raise ValueError(f"positive and negative are both '{self.positive}'")
+        return self
 
 
 Target = Annotated[FindingsTarget | AttributeTarget, Field(discriminator="kind")]

@@ -61,8 +61,8 @@ class Config(Settings):
 def resolve(raw: Mapping[str, Any]) -> Config:
     """Validate a configuration and fill in every default.
 
-    Raises `UserError` with one line per wrong key: which key, what is wrong, and for an unknown
-    key the nearest valid name.
+    Raises `UserError` that names every wrong key, what is wrong with it, and for an unknown key the
+    nearest valid name.
     """
     try:
         config = Config.model_validate(raw)

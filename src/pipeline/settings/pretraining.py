@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from pipeline.settings.base import Fraction, Name, Settings
 
@@ -35,6 +35,12 @@ class EncoderSettings(Settings):
             raise ValueError(f"patch_size {self.patch_size} does not divide image_size {self.image_size}")
         return self
 
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> "EncoderSettings":
+        if self.width is not None:
+            _require_shape("", self.width, self.heads or 1)
+        return self
+
 
 class MaskedAutoencoderSettings(Settings):
     """Reconstruct masked patches from the visible ones (He et al. 2022; spec Medical MAE A1)."""
@@ -51,13 +57,18 @@ class MaskedAutoencoderSettings(Settings):
     decoder_heads: int = Field(default=16, gt=0)
     """Attention heads per decoder block."""
 
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> "MaskedAutoencoderSettings":
+        _require_shape("decoder_", self.decoder_width, self.decoder_heads)
+        return self
+
 
 class AugmentationSettings(Settings):
     """Crop and flip training images; every draw is keyed by (seed, epoch, image)."""
 
     crop_scale: tuple[Fraction, Fraction] = (0.5, 1.0)
     """Smallest and largest share of the image area a random crop covers."""
-    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    crop_ratio: tuple[PositiveFloat, PositiveFloat] = (3 / 4, 4 / 3)
     """Smallest and largest aspect ratio of a crop, width over height."""
     flip: bool = True
     """Whether half of the images are mirrored; swaps left and right, so not for reports or laterality."""
@@ -73,7 +84,7 @@ class OptimizationSettings(Settings):
     base_learning_rate: float = Field(default=1.5e-4, gt=0)
     """Peak learning rate per 256 images of batch; the peak is this times batch_size / 256."""
     min_learning_rate: float = Field(default=0.0, ge=0)
-    """Learning rate at the last step."""
+    """Learning rate the cosine falls to; it is reached one step after the last."""
     warmup_steps: int = Field(default=0, ge=0)
     """Steps over which the learning rate rises linearly from 0."""
     weight_decay: float = Field(default=0.05, ge=0)
@@ -120,6 +131,20 @@ class PretrainingSettings(Settings):
     """Steps between two lines of the history."""
     seed: int = 0
     """Seed of initial weights, order, crops and masks."""
+
+    @model_validator(mode="after")
+    def _something_stays_visible(self) -> "PretrainingSettings":
+        patches = (self.encoder.image_size // self.encoder.patch_size) ** 2
+        if int(patches * (1 - self.task.mask_ratio)) < 1:
+            raise ValueError(f"mask_ratio {self.task.mask_ratio} leaves none of {patches} patches visible")
+        return self
+
+
+def _require_shape(prefix: str, width: int, heads: int) -> None:
+    if width % heads:
+        raise ValueError(f"{prefix}heads {heads} does not divide {prefix}width {width}")
+    if width % 4:
+        raise ValueError(f"{prefix}width {width} is not a multiple of 4, which the sine-cosine positions need")
 
 
 WITHOUT_EFFECT_ON_WEIGHTS = {"validation_images", "validate_every", "checkpoint_every", "log_every"}

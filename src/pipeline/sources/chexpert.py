@@ -8,7 +8,7 @@ from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNCERTAIN, UNKNOWN, f
 from pipeline.records.errors import UserError
 from pipeline.settings.corpora import ChexpertLayout
 from pipeline.sources.adapter import RawCorpus, complete_rows
-from pipeline.sources.tables import read_table
+from pipeline.sources.tables import parse_numbers, read_table, require_cells
 
 FINDING_NAMES = {
     "No Finding": "no_finding",
@@ -47,10 +47,10 @@ def _read_part(table: Path, part: str) -> pl.DataFrame:
         study=patient + "/" + inside.str.extract(r"/(study\d+)/"),
         view=_view(),
         sex=pl.col("Sex").replace_strict(SEX_CODES, default=None),
-        age=pl.col("Age").cast(pl.Float32),
+        age=parse_numbers(raw, "Age", table),
         path=inside,
         official_split=pl.lit(part),
-        **{finding_column(finding): _presence(name) for name, finding in FINDING_NAMES.items()},
+        **{finding_column(finding): _presence(raw, name, table) for name, finding in FINDING_NAMES.items()},
     )
 
 
@@ -70,5 +70,7 @@ def _view() -> pl.Expr:
     return pl.when(pl.col("Frontal/Lateral") == "Lateral").then(pl.lit("LATERAL")).otherwise(frontal)
 
 
-def _presence(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Float64).replace_strict(PRESENCE_CODES, default=UNKNOWN, return_dtype=pl.String)
+def _presence(raw: pl.DataFrame, name: str, table: Path) -> pl.Series:
+    codes = parse_numbers(raw, name, table)
+    require_cells(raw, name, ~codes.is_in(list(PRESENCE_CODES)), table, "is none of 1.0, 0.0, -1.0 and blank")
+    return codes.replace_strict(PRESENCE_CODES, default=UNKNOWN, return_dtype=pl.String)

@@ -17,7 +17,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     require_file(path)
     try:
         table = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=False)
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise UserError(f"{path} is not a readable CSV table: {_first_line(error)}; download it again") from error
     absent = [column for column in columns if column not in table.columns]
     if absent:
@@ -32,8 +32,29 @@ def read_list(path: Path) -> list[str]:
     """Read the non-empty lines of a text file, optionally gzipped."""
     require_file(path)
     raw = path.read_bytes()
-    text = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    return [line.strip() for line in text.decode().splitlines() if line.strip()]
+    try:
+        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a readable list: {error}; download it again") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def parse_numbers(table: pl.DataFrame, column: str, path: Path) -> pl.Series:
+    """Return a text column as numbers, blanks as null. Raises `UserError` naming the first cell that is none."""
+    numbers = table[column].cast(pl.Float64, strict=False)
+    wrong = table[column].is_not_null() & numbers.is_null()
+    require_cells(table, column, wrong, path, "is not a number")
+    return numbers
+
+
+def require_cells(table: pl.DataFrame, column: str, wrong: pl.Series, path: Path, what: str) -> None:
+    """Raise `UserError` naming the first cell, by its line in the file, where `wrong` is true."""
+    places = wrong.fill_null(value=False).arg_true()
+    if len(places):
+        cell, line = table[column][int(places[0])], int(places[0]) + 2
+        raise UserError(
+            f"{path}, line {line}: '{cell}' in column '{column}' {what}; use the publisher's original table"
+        )
 
 
 def find_images(root: Path, pattern: str) -> dict[str, str]:

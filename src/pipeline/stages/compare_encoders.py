@@ -41,6 +41,7 @@ def compare_encoders(
     fields = dict(base) | {
         "kind": "comparison",
         "control": other.encoder,
+        "control_protocol": other.protocol,
         "values": values,
         "digests": digests,
         "versions": package_versions(EVALUATION_PACKAGES),

@@ -79,6 +79,7 @@ def evaluate_benchmark(evaluation: Evaluation, record: Path, scores: Path) -> No
         encoder=evaluation.encoder,
         control=None,
         protocol=evaluation.protocol,
+        control_protocol=None,
         fraction=evaluation.settings.fraction,
         seed=evaluation.settings.seed,
         regularisation=probe.penalties,

@@ -17,7 +17,6 @@ from pipeline.records.events import EventLog
 from pipeline.records.publish import publish_bytes, publish_json, publish_text, publishing
 from pipeline.records.runs import RunRecord
 from pipeline.records.versions import TRAINING_PACKAGES, package_versions
-from pipeline.reporting.model_card import trained_card
 from pipeline.settings.pretraining import WITHOUT_EFFECT_ON_WEIGHTS, PretrainingSettings
 from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
 from pipeline.training.device import describe_device, prepare_device
@@ -100,7 +99,7 @@ def _publish(
     publish_bytes(run.run_folder / FULL_WEIGHTS, safetensors.torch.save(weights))
     settings = run.settings.model_dump(mode="json")
     publish_json(run.run_folder / RESOLVED_SETTINGS, settings)
-    save_encoder(run.encoder_folder, task.model.encoder, run.settings.encoder, trained_card(run.name, run.settings))
+    save_encoder(run.encoder_folder, task.model.encoder, run.settings.encoder)
     record = RunRecord(
         run=run.name,
         settings=settings_digest(settings),

@@ -4,16 +4,14 @@ from pathlib import Path
 
 from pipeline.models.encoder import build_encoder
 from pipeline.models.encoder_folder import save_encoder, save_pixels
-from pipeline.reporting.model_card import pixels_card, random_card
 from pipeline.settings.encoders import ControlSettings, RandomEncoderSettings
 from pipeline.settings.pretraining import EncoderSettings
 
 
-def publish_control(name: str, settings: ControlSettings, like: EncoderSettings | None, folder: Path) -> None:
+def publish_control(settings: ControlSettings, like: EncoderSettings | None, folder: Path) -> None:
     """Publish a control encoder.
 
     Args:
-        name: The control's name in the configuration.
         settings: What kind of control it is.
         like: Architecture of the run it is a control of; none for the pixel baseline.
         folder: Encoder folder to publish.
@@ -21,6 +19,6 @@ def publish_control(name: str, settings: ControlSettings, like: EncoderSettings 
     if isinstance(settings, RandomEncoderSettings):
         if like is None:
             raise ValueError("a random control needs the architecture of the run it is like")
-        save_encoder(folder, build_encoder(like, settings.seed), like, random_card(name, settings, like))
+        save_encoder(folder, build_encoder(like, settings.seed), like)
     else:
-        save_pixels(folder, settings, pixels_card(name, settings))
+        save_pixels(folder, settings)

@@ -4,7 +4,10 @@ import torch
 
 
 def prepare_device(threads: int) -> torch.device:
-    """Return the GPU where there is one, else the CPU, set up so that equal inputs give equal bytes."""
+    """Return the GPU where there is one, else the CPU, set up so that equal inputs give equal bytes.
+
+    On a GPU some operators have no such variant; torch then warns.
+    """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
