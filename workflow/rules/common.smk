@@ -97,7 +97,9 @@ def compared_protocols(encoder, control):
 def compared_record(wildcards):
     """Name the record of the encoder that is compared."""
     protocol, _ = compared_protocols(wildcards.encoder, wildcards.control)
-    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.json"
+    return (
+        f"<results>/evaluate/{wildcards.benchmark}/{wildcards.encoder}/{protocol}.json"
+    )
 
 
 def compared_scores(wildcards):
@@ -109,7 +111,9 @@ def compared_scores(wildcards):
 def control_record(wildcards):
     """Name the record of the control it is compared with."""
     _, protocol = compared_protocols(wildcards.encoder, wildcards.control)
-    return f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.json"
+    return (
+        f"<results>/evaluate/{wildcards.benchmark}/{wildcards.control}/{protocol}.json"
+    )
 
 
 def control_scores(wildcards):
