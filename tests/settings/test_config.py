@@ -19,6 +19,13 @@ def demo() -> dict[str, Any]:
     return yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
 
 
+def put(config: dict[str, Any], place: list[str], value: object) -> None:
+    """Set the value at a place of a configuration."""
+    for part in place[:-1]:
+        config = config[part]
+    config[place[-1]] = value
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_every_shipped_configuration_is_valid(path: Path) -> None:
     assert resolve(yaml.safe_load(path.read_text())).benchmarks
@@ -50,10 +57,7 @@ def test_resolving_a_resolved_configuration_changes_nothing(demo: dict[str, Any]
 def test_an_unknown_key_is_refused_with_the_nearest_valid_one(
     demo: dict[str, Any], place: list[str], key: str, sentence: str
 ) -> None:
-    block = demo
-    for part in place:
-        block = block[part]
-    block[key] = 1
+    put(demo, [*place, key], 1)
     with pytest.raises(UserError, match="unknown key") as refused:
         resolve(demo)
     assert sentence in str(refused.value)
@@ -85,10 +89,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_valid_one(
 def test_a_wrong_value_is_named_by_its_key(
     demo: dict[str, Any], place: list[str], value: object, sentence: str
 ) -> None:
-    block = demo
-    for part in place[:-1]:
-        block = block[part]
-    block[place[-1]] = value
+    put(demo, place, value)
     with pytest.raises(UserError, match=re.escape(sentence)):
         resolve(demo)
 
@@ -108,10 +109,7 @@ def test_a_wrong_value_is_named_by_its_key(
 def test_words_that_do_not_exist_are_found_before_anything_runs(
     demo: dict[str, Any], place: list[str], value: object, sentence: str
 ) -> None:
-    block = demo
-    for part in place[:-1]:
-        block = block[part]
-    block[place[-1]] = value
+    put(demo, place, value)
     with pytest.raises(UserError, match=re.escape(sentence)):
         check_configuration(resolve(demo))
 
