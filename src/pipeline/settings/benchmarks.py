@@ -7,6 +7,18 @@ from pydantic import Field, model_validator
 from pipeline.settings.base import Fraction, Name, Settings
 from pipeline.settings.probes import LinearProbeSettings, RidgeSettings
 
+PolicyName = Literal["u_zeros", "u_ones", "u_ignore", "certain_only", "medical_mae", "cxr_vis_eval"]
+"""The policies of `pipeline.manifests.label_policies`."""
+
+
+class LabelRule(Settings):
+    """Say what a finding counts as where nobody is sure."""
+
+    uncertain: Literal["present", "absent", "ignored"]
+    """What a label that says `uncertain` counts as; `ignored` leaves the image out for this finding."""
+    unknown: Literal["absent", "ignored"]
+    """What a finding counts as that the labels do not mention."""
+
 
 class FindingsTarget(Settings):
     """Predict the presence of each named finding, one class per finding."""
@@ -14,15 +26,24 @@ class FindingsTarget(Settings):
     kind: Literal["findings"]
     findings: tuple[Name, ...] = Field(min_length=1)
     """Findings of the vocabulary, each once."""
-    uncertain: Literal["ignored", "present", "absent"] = "ignored"
-    """What an uncertain label counts as."""
-    unknown: Literal["ignored", "absent"] = "ignored"
-    """What a finding that was not labelled counts as."""
+    policy: PolicyName = "certain_only"
+    """What uncertain and missing labels count as. CheXpert's `u_zeros`, `u_ones` and `u_ignore` take a missing label
+    for absent; `certain_only` ignores both; `medical_mae` and `cxr_vis_eval` have a rule for each of CheXpert's five
+    findings, as published (spec Medical MAE, A3 and B7)."""
+    overrides: dict[Name, LabelRule] = Field(default_factory=dict)
+    """Findings whose rule is another than the policy's."""
 
     @model_validator(mode="after")
     def _each_finding_once(self) -> "FindingsTarget":
         if len(set(self.findings)) < len(self.findings):
             raise ValueError("findings names one twice; a class can be predicted once")
+        return self
+
+    @model_validator(mode="after")
+    def _overrides_take_effect(self) -> "FindingsTarget":
+        for finding in self.overrides:
+            if finding not in self.findings:
+                raise ValueError(f"overrides names '{finding}', which is not among the findings; remove it")
         return self
 
 

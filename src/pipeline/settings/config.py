@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.records.errors import UserError
+from pipeline.settings.audit import AuditSettings
 from pipeline.settings.base import Name, Settings
 from pipeline.settings.benchmarks import BenchmarkSettings, ProtocolSettings
 from pipeline.settings.corpora import CorpusSettings
@@ -24,6 +25,8 @@ class Config(Settings):
     """Where Snakemake puts things: `results` and others (see Snakemake's documentation of pathvars)."""
     open_data: str = "data/open"
     """Folder of the openly licensed corpora; `{open_data}` in a source's root stands for it."""
+    registry: str = "config/corpora.yaml"
+    """File that says what publications there are and how they are had, relative to the working directory."""
     corpora: dict[Name, CorpusSettings]
     """The corpora, by name."""
     pretrain: dict[Name, PretrainingSettings]
@@ -36,6 +39,8 @@ class Config(Settings):
     """The benchmarks, by name."""
     features: FeatureSettings = FeatureSettings()
     """How features are computed."""
+    audit: AuditSettings = AuditSettings()
+    """What the leakage audit takes for the same image, and which overlaps are accepted."""
     bootstrap: BootstrapSettings = BootstrapSettings()
     """How intervals are computed."""
     report: ReportSettings = ReportSettings()
@@ -46,16 +51,31 @@ class Config(Settings):
         encoders = [*self.pretrain, *self.controls]
         for twice in set(self.pretrain) & set(self.controls):
             raise ValueError(f"'{twice}' names both a pretraining run and a control; rename one")
+        self._lenders_exist()
         for name, run in self.pretrain.items():
-            _require(f"pretrain.{name}.corpora", run.corpora, self.corpora, "corpus")
+            self._require_shards(f"pretrain.{name}.corpora", run.corpora)
         for name, control in self.controls.items():
             if isinstance(control, RandomEncoderSettings):
                 _require(f"controls.{name}.like", [control.like], self.pretrain, "pretraining run")
         for name, protocol in self.protocols.items():
             _require(f"protocols.{name}.encoders", protocol.encoders, encoders, "encoder")
         for name, benchmark in self.benchmarks.items():
-            _require(f"benchmarks.{name}.corpus", [benchmark.corpus], self.corpora, "corpus")
+            self._require_shards(f"benchmarks.{name}.corpus", [benchmark.corpus])
         return self
+
+    def _require_shards(self, key: str, corpora: Iterable[str]) -> None:
+        _require(key, corpora, self.corpora, "corpus")
+        for corpus in corpora:
+            if self.corpora[corpus].shards is None:
+                raise ValueError(f"{key}: corpus '{corpus}' has no shards; give it corpora.{corpus}.shards")
+
+    def _lenders_exist(self) -> None:
+        for name, corpus in self.corpora.items():
+            for role, lender in corpus.layout.borrowed().items():
+                others = [other for other in self.corpora if other != name]
+                _require(f"corpora.{name}.layout.{role}_of", [lender], others, "other corpus")
+            for exclusion in corpus.splits.exclude:
+                _require(f"corpora.{name}.splits.exclude", [exclusion.patients_of], self.corpora, "corpus")
 
 
 def resolve(raw: Mapping[str, Any]) -> Config:

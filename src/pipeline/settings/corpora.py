@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.settings.base import Fraction, Settings
+from pipeline.settings.base import Fraction, Name, Settings
+from pipeline.settings.layouts import Layout
 
 
 class LocalSource(Settings):
@@ -13,6 +14,8 @@ class LocalSource(Settings):
     kind: Literal["local"]
     root: str
     """Folder of the raw files; `{open_data}` in it stands for the top-level setting of that name."""
+    publications: tuple[Name, ...] = ()
+    """Entries of the registry that say how the files are had, for the sentence when they are not there."""
 
 
 class PhantomSource(Settings):
@@ -31,66 +34,44 @@ class PhantomSource(Settings):
     """Seed of the generative model; the same seed and patient number give the same patient."""
 
 
-Source = Annotated[LocalSource | PhantomSource, Field(discriminator="kind")]
+class DownloadSource(Settings):
+    """Download a corpus from its publisher into a folder that keeps what is already there."""
+
+    kind: Literal["download"]
+    publications: tuple[Name, ...] = Field(min_length=1)
+    """Entries of the registry whose needed files are brought into the folder."""
+    root: str
+    """Folder of the raw files; outside `results`, since it outlives them."""
 
 
-class ChexpertLayout(Settings):
-    """CheXpert-v1.0(-small): two tables beside `train/` and `valid/` (spec PaCX 1.2, RayGen E3)."""
-
-    format: Literal["chexpert"]
-    train_table: str = "train.csv"
-    """Table of the training images, relative to the corpus folder."""
-    valid_table: str = "valid.csv"
-    """Table of the publisher's validation images, used here as the test split."""
+Source = Annotated[LocalSource | PhantomSource | DownloadSource, Field(discriminator="kind")]
 
 
-class NihCxr14Layout(Settings):
-    """NIH ChestX-ray14: one table, two official lists, PNG files in any sub-folder (spec RayGen E4)."""
+class ExclusionSettings(Settings):
+    """Take patients of another corpus out of some splits of this one, so that nothing leaks."""
 
-    format: Literal["nih_cxr14"]
-    table: str = "Data_Entry_2017_v2020.csv"
-    """Table of all images, optionally gzipped, relative to the corpus folder."""
-    train_val_list: str = "train_val_list.txt"
-    """The official list of training and validation images, optionally gzipped."""
-    test_list: str = "test_list.txt"
-    """The official list of test images, optionally gzipped."""
-    images: str = "images*/**/*.png"
-    """Glob of the image files; a file name must be an `Image Index` of the table."""
-
-
-class KermanyLayout(Settings):
-    """Kermany paediatric X-rays: class and patient are parts of the file name."""
-
-    format: Literal["kermany"]
-    images: str = "**/*.jpeg"
-    """Glob of the image files."""
-
-
-class HannoverLayout(Settings):
-    """COVID-19 Image Repository of Hannover Medical School: one table and one file per image."""
-
-    format: Literal["hannover"]
-    table: str = "data.csv"
-    """Table of all images, relative to the corpus folder."""
-    images: str = "png/*.png"
-    """Glob of the image files; a file name without its ending must be an `image_id` of the table."""
-
-
-Layout = Annotated[ChexpertLayout | NihCxr14Layout | KermanyLayout | HannoverLayout, Field(discriminator="format")]
+    patients_of: Name
+    """The other corpus of the configuration; it must be drawn from the same patients."""
+    in_splits: tuple[Literal["train", "val", "test"], ...] = ("train", "val")
+    """Splits of the other corpus whose patients count."""
+    from_splits: tuple[Literal["train", "val", "test"], ...] = ("test",)
+    """Splits of this corpus that lose these patients; their rows stay in the manifest as `excluded`."""
 
 
 class SplitSettings(Settings):
     """Cut patients, never images, into train, val and test."""
 
     scheme: Literal["official", "patient"]
-    """`official`: the publisher's test set, and a patient-level cut of the rest into train and val;
-    `patient`: a patient-level cut into all three."""
+    """`official`: the publisher's test set and, where there is one, val set; without one, a patient-level cut
+    of the rest into train and val. `patient`: a patient-level cut into all three."""
     val_fraction: Fraction = 0.15
     """Share of the non-test patients that become val."""
     test_fraction: Fraction = 0.0
     """Share of all patients that become test; only with scheme `patient`."""
     seed: int = 0
     """Key of the hash that assigns a patient; adding patients moves no other."""
+    exclude: tuple[ExclusionSettings, ...] = ()
+    """Patients that other corpora lay claim to (spec PaCX 1.10, defect 16)."""
 
     @model_validator(mode="after")
     def _test_comes_from_one_place(self) -> "SplitSettings":
@@ -120,7 +101,13 @@ class InventorySettings(Settings):
     allow_missing: int = Field(default=0, ge=0)
     """How many listed images may be absent from the raw folder before the build stops."""
     allow_unreadable: int = Field(default=0, ge=0)
-    """How many image files may be empty, truncated or of an unknown format before the build stops."""
+    """How many files may be empty, truncated, of an unknown format, or rejected as no chest radiograph before the
+    build stops."""
+
+
+def is_confidential(source: Source, layout: Layout) -> bool:
+    """Tell whether a corpus may not show in logs and reports: it is real, and its publisher asks for an agreement."""
+    return layout.access != "open" and not isinstance(source, PhantomSource)
 
 
 class CorpusSettings(Settings):
@@ -134,5 +121,5 @@ class CorpusSettings(Settings):
     """How the raw files are checked."""
     splits: SplitSettings
     """How patients are split."""
-    shards: ShardSettings
-    """How images are stored."""
+    shards: ShardSettings | None = None
+    """How images are stored; without it the corpus has a manifest but no shards."""
