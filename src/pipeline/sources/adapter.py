@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Protocol, cast
 
 import polars as pl
 
-from pipeline.manifests.schema import FINDING_SCHEMA, ROW_SCHEMA
+from pipeline.manifests.schema import COMPANION_SCHEMA, FINDING_SCHEMA, ROW_SCHEMA
 from pipeline.manifests.vocabulary import UNKNOWN
-from pipeline.settings.corpora import Layout
-from pipeline.sources.locations import adapter_module
+from pipeline.settings.layouts import Layout
+from pipeline.sources.locations import Trees, adapter_module
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,8 @@ class RawCorpus:
     """One row per listed image, present or not, with the schema `ROW_SCHEMA`."""
     tables: tuple[str, ...]
     """Files the rows were read from, relative to the corpus folder."""
+    attachments: tuple[str, ...] = ()
+    """Masks, fixations, ECG files and the like that the rows name, relative to the corpus folder."""
     unlisted: tuple[str, ...] = ()
     """Image files in the corpus folder that no table lists."""
 
@@ -28,19 +29,33 @@ class RawCorpus:
 class Adapter(Protocol):
     """Read one publisher's layout."""
 
-    def read_corpus(self, root: Path, layout: Layout) -> RawCorpus:
-        """Read the tables below `root`. Raises `UserError` naming file, row or column that is wrong."""
+    def read_corpus(self, trees: Trees, layout: Layout) -> RawCorpus:
+        """Read the tables below `trees.own`. Raises `UserError` naming file, row or column that is wrong."""
         ...
 
 
-def read_corpus(root: Path, layout: Layout) -> RawCorpus:
+def read_corpus(trees: Trees, layout: Layout) -> RawCorpus:
     """Read a corpus by the adapter of its layout."""
     # Imported by name so that an edit to one adapter makes only that adapter's corpora stale.
     adapter = cast(Adapter, import_module(adapter_module(layout.format)))
-    return adapter.read_corpus(root, layout)
+    return adapter.read_corpus(trees, layout)
 
 
 def complete_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add the findings the publisher says nothing of as `unknown`, and bring the columns into schema order."""
-    absent = [pl.lit(UNKNOWN).alias(column) for column in FINDING_SCHEMA if column not in rows.columns]
-    return rows.with_columns(absent).select(ROW_SCHEMA.names()).cast(dict(ROW_SCHEMA))  # type: ignore[arg-type]
+    """Add what the publisher says nothing of, and bring the columns into schema order.
+
+    Findings without a column become `unknown`, companions null; patients count as known.
+    """
+    defaults = dict.fromkeys(COMPANION_SCHEMA) | dict.fromkeys(FINDING_SCHEMA, UNKNOWN) | {"patient_known": True}
+    absent = [pl.lit(value).alias(column) for column, value in defaults.items() if column not in rows.columns]
+    return _with_mask_places(rows).with_columns(absent).select(ROW_SCHEMA.names()).cast(dict(ROW_SCHEMA))  # type: ignore[arg-type]
+
+
+def _with_mask_places(rows: pl.DataFrame) -> pl.DataFrame:
+    """Say of masks without a place that they cover the whole image."""
+    if "masks" not in rows.columns or rows["masks"].dtype == pl.Null:
+        return rows
+    fields = pl.DataFrame({"mask": rows["masks"].drop_nulls().explode()}).unnest("mask").columns
+    missing = [pl.lit(None, pl.Int32).alias(name) for name in ("left", "top") if name not in fields]
+    places = pl.element().struct.with_fields(*missing)
+    return rows.with_columns(pl.col("masks").list.eval(places)) if missing else rows
