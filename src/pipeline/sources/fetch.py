@@ -1,25 +1,47 @@
 """Bring a corpus's raw files to where they are read from."""
 
+from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 
 from pipeline.records.errors import UserError
-from pipeline.settings.corpora import Layout, LocalSource, Source
-from pipeline.sources.locations import PHANTOM_MODULE, raw_root
+from pipeline.settings.corpora import DownloadSource, PhantomSource, Source
+from pipeline.settings.publications import Publication
+from pipeline.sources.locations import COHORT_MODULE, DOWNLOAD_MODULE, JOURNAL_MODULE, Located
 
 
-def fetch_raw(source: Source, layout: Layout, inventory: Path) -> Path:
-    """Return the folder of the raw files; a phantom cohort is generated there first.
+def fetch_raw(
+    located: Located, layout_format: str, publications: Mapping[str, Publication], connections: int
+) -> dict[str, str]:
+    """Put the raw files in place: generate them, download them, or see that they are there.
 
-    Raises `UserError` where a local folder does not exist.
+    Returns the sha256 of the files that a download has verified, by path. Raises `UserError` where a
+    local folder does not exist or a download cannot be completed.
     """
-    root = raw_root(source, inventory)
-    if not isinstance(source, LocalSource):
-        # Imported by name so that an edit to the phantom makes no real corpus stale.
-        import_module(PHANTOM_MODULE).write_cohort(root, source, layout.format)
+    source, root = located.source, located.root
+    # Imported by name so that an edit to the phantom or the downloader makes no other corpus stale.
+    if isinstance(source, PhantomSource):
+        import_module(COHORT_MODULE).write_cohort(root, source, layout_format)
+    elif isinstance(source, DownloadSource):
+        for publication in source.publications:
+            import_module(DOWNLOAD_MODULE).download(publication, publications[publication], root, connections)
+        return dict(import_module(JOURNAL_MODULE).verified_digests(root))
     elif not root.is_dir():
         raise UserError(
-            f"the folder {root} does not exist; put the publisher's files there (README, 'Real data') "
-            "or correct the corpus's source.root"
+            f"the folder {root} does not exist; {remedy(source, publications)} or correct the corpus's source.root"
         )
-    return root
+    return {}
+
+
+def remedy(source: Source, publications: Mapping[str, Publication]) -> str:
+    """Say how missing files are had: what to download and where to put it, as far as the registry knows."""
+    names = () if isinstance(source, PhantomSource) else source.publications
+    entries = [publications[name] for name in names if publications[name].by_hand]
+    if isinstance(source, PhantomSource) or not entries:
+        return "put the publisher's files there (README, 'Real data')"
+    return (
+        " and ".join(
+            f"get {entry.title} {entry.version} from {entry.page} ({entry.access} access): {entry.by_hand.strip()}"
+            for entry in entries
+        )
+        + f", with {source.root} as the folder,"
+    )

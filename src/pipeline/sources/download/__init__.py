@@ -1,0 +1,1 @@
+"""Downloads of published corpora: resumed, verified, and never half-published."""
