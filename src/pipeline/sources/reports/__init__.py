@@ -1,0 +1,1 @@
+"""Radiologists' reports: from an archive of texts to findings and impression."""
