@@ -1,0 +1,1 @@
+"""Electrocardiograms: WFDB records read quickly, and made ready for an encoder."""

@@ -1,0 +1,1 @@
+"""Laboratory values: which there are, first values around a time, and percentiles."""

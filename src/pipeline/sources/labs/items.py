@@ -1,0 +1,61 @@
+"""The 50 laboratory items of Symile-MIMIC (spec PaCX 1.3)."""
+
+LAB_NAMES = {
+    "51221": "Hematocrit",
+    "51265": "Platelet Count",
+    "50912": "Creatinine",
+    "50971": "Potassium",
+    "51222": "Hemoglobin",
+    "51301": "White Blood Cells",
+    "51249": "MCHC",
+    "51279": "Red Blood Cells",
+    "51250": "MCV",
+    "51248": "MCH",
+    "51277": "RDW",
+    "51006": "Urea Nitrogen",
+    "50983": "Sodium",
+    "50902": "Chloride",
+    "50882": "Bicarbonate",
+    "50868": "Anion Gap",
+    "50931": "Glucose",
+    "50960": "Magnesium",
+    "50893": "Calcium, Total",
+    "50970": "Phosphate",
+    "51237": "INR(PT)",
+    "51274": "PT",
+    "51275": "PTT",
+    "51146": "Basophils",
+    "51256": "Neutrophils",
+    "51254": "Monocytes",
+    "51200": "Eosinophils",
+    "51244": "Lymphocytes",
+    "52172": "RDW-SD",
+    "50934": "H",
+    "51678": "L",
+    "50947": "I",
+    "50861": "Alanine Aminotransferase (ALT)",
+    "50878": "Asparate Aminotransferase (AST)",
+    "50813": "Lactate",
+    "50863": "Alkaline Phosphatase",
+    "50885": "Bilirubin, Total",
+    "50820": "pH",
+    "50862": "Albumin",
+    "50802": "Base Excess",
+    "50821": "pO2",
+    "50804": "Calculated Total CO2",
+    "50818": "pCO2",
+    "52075": "Absolute Neutrophil Count",
+    "52073": "Absolute Eosinophil Count",
+    "52074": "Absolute Monocyte Count",
+    "52069": "Absolute Basophil Count",
+    "51133": "Absolute Lymphocyte Count",
+    "50910": "Creatine Kinase (CK)",
+    "52135": "Immature Granulocytes",
+}
+"""Name of each item by its number in MIMIC's `d_labitems`, in the order of the publisher's tables.
+
+H, L and I are the haemolysis, lipaemia and icterus indices of the specimen.
+"""
+
+LAB_ITEMS = tuple(sorted(LAB_NAMES))
+"""The numbers in the order of the publisher's arrays: sorted as text, not as the tables have them."""
