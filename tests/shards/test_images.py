@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.records.errors import UserError
-from pipeline.shards.images import decode_gray, encode_gray, read_gray, resize_short_side
+from pipeline.shards.gray import decode_jpeg, encode_jpeg, resize_short_side
+from pipeline.shards.images import file_part, read_gray
 
 GRAY = np.linspace(0, 255, 48 * 64, dtype=np.uint8).reshape(48, 64)
 
@@ -55,6 +56,54 @@ def test_shrinking_averages_areas() -> None:
 
 def test_encoding_is_repeatable_and_nearly_lossless() -> None:
     smooth = cv2.GaussianBlur(GRAY, (9, 9), 3)
-    encoded = encode_gray(smooth, quality=95)
-    assert encoded == encode_gray(smooth.copy(), quality=95)
-    assert np.abs(decode_gray(encoded).astype(int) - smooth).max() <= 6
+    encoded = encode_jpeg(smooth, quality=95)
+    assert encoded == encode_jpeg(smooth.copy(), quality=95)
+    assert np.abs(decode_jpeg(encoded).astype(int) - smooth).max() <= 6
+
+
+def normalised(gray: np.ndarray) -> np.ndarray:
+    """Return gray values as three channels normalised by ImageNet's mean and deviation, as Symile-MIMIC stores them."""
+    mean, deviation = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)[:, :, None, None]
+    return (gray.astype(np.float32) / 255 - mean) / deviation
+
+
+def test_the_row_of_a_normalised_array_reads_as_its_gray_image(tmp_path: Path) -> None:
+    images = [GRAY, GRAY[::-1], GRAY.T.reshape(GRAY.shape)]
+    np.save(tmp_path / "cxr_train.npy", np.stack([normalised(image) for image in images]))
+    for row, image in enumerate(images):
+        np.testing.assert_array_equal(read_gray(tmp_path / f"cxr_train.npy#{row}"), image)
+
+
+@pytest.mark.parametrize("shape", [(2, 48, 64), (2, 3, 48, 64)])
+def test_the_row_of_an_8_bit_array_reads_as_it_is(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "cxr.npy", np.broadcast_to(GRAY, shape))
+    np.testing.assert_array_equal(read_gray(tmp_path / "cxr.npy#1"), GRAY)
+
+
+@pytest.mark.parametrize(
+    ("array", "sentence"),
+    [
+        (np.zeros((2, 3, 8, 8), np.float32), r"the array of shape \(2, 3, 8, 8\) has no image 2"),
+        (np.zeros((3, 8, 8), np.int64), r"images of int64 and shape \(8, 8\) are neither 8-bit gray nor"),
+        (np.array([None] * 3), r"Python objects in dtype"),
+    ],
+)
+def test_an_array_without_such_an_image_is_refused_by_name(tmp_path: Path, array: np.ndarray, sentence: str) -> None:
+    np.save(tmp_path / "cxr.npy", array)
+    with pytest.raises(UserError, match=r"cxr\.npy#2 is not a whole image \(.*" + sentence):
+        read_gray(tmp_path / "cxr.npy#2")
+
+
+def test_an_array_cut_short_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "cxr.npy"
+    np.save(path, np.zeros((4, 3, 8, 8), np.float32))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"cxr\.npy#0 is not a whole image"):
+        read_gray(tmp_path / "cxr.npy#0")
+
+
+@pytest.mark.parametrize(
+    ("path", "file"), [("a/cxr.npy#12", "a/cxr.npy"), ("a/cxr.npy", "a/cxr.npy"), ("a#1/b.jpg", "a#1/b.jpg")]
+)
+def test_an_image_path_leads_to_the_file_that_holds_it(path: str, file: str) -> None:
+    assert file_part(Path(path)) == Path(file)

@@ -11,7 +11,7 @@ import webdataset as wds
 from pipeline.manifests.schema import read_manifest, write_manifest
 from pipeline.records.digests import file_digest
 from pipeline.records.errors import UserError
-from pipeline.settings.corpora import LocalSource, ShardSettings
+from pipeline.settings.corpora import ShardSettings
 from pipeline.shards.index import read_shards
 from pipeline.stages.write_shards import write_shards
 
@@ -46,29 +46,29 @@ def test_a_shard_holds_one_split_and_the_index_its_digest(made_index: Path) -> N
 
 def test_rebuilding_gives_equal_bytes_for_any_number_of_threads(made_index: Path, made_manifest: Path) -> None:
     again = made_index.parents[1] / "again" / "index.parquet"
-    source = LocalSource(kind="local", root=str(made_manifest.parent / "raw"))
+    root = made_manifest.parent / "raw"
     settings = ShardSettings(image_size=32, samples_per_shard=5)
-    write_shards(source, settings, made_manifest, made_manifest, again, threads=7)
+    write_shards(root, settings, made_manifest, again, threads=7)
     first, second = ({path.name: file_digest(path) for path in index.parent.iterdir()} for index in (made_index, again))
     assert first == second
 
 
 def test_shards_of_an_earlier_plan_do_not_stay(made_index: Path, made_manifest: Path) -> None:
-    source = LocalSource(kind="local", root=str(made_manifest.parent / "raw"))
+    root = made_manifest.parent / "raw"
     larger = ShardSettings(image_size=32, samples_per_shard=50)
-    write_shards(source, larger, made_manifest, made_manifest, made_index, threads=2)
+    write_shards(root, larger, made_manifest, made_index, threads=2)
     assert {path.name for path in made_index.parent.glob("*.tar")} == {s.shard for s in read_shards(made_index)}
 
 
 def test_an_image_that_changed_since_its_inventory_is_named(made_manifest: Path) -> None:
     manifest = read_manifest(made_manifest).with_columns(sha256=pl.lit("0" * 64))
     write_manifest(manifest, made_manifest)
-    source = LocalSource(kind="local", root=str(made_manifest.parent / "raw"))
+    root = made_manifest.parent / "raw"
     index = made_manifest.parent / "out" / "index.parquet"
     with pytest.raises(
         UserError, match=r"\.png has changed since the inventory was taken; restore it, or run snakemake"
     ):
-        write_shards(source, ShardSettings(image_size=32), made_manifest, made_manifest, index, threads=2)
+        write_shards(root, ShardSettings(image_size=32), made_manifest, index, threads=2)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "missing"])
@@ -80,7 +80,7 @@ def test_a_bad_image_is_named_and_leaves_no_index(made_manifest: Path, damage: s
         cv2.imwrite(str(image.with_suffix(".jpg")), cv2.imread(str(image)))
         image.write_bytes(image.with_suffix(".jpg").read_bytes()[:400])
     index = made_manifest.parent / "out" / "index.parquet"
-    source = LocalSource(kind="local", root=str(image.parent))
+    root = image.parent
     with pytest.raises(UserError, match=r"004_1\.png"):
-        write_shards(source, ShardSettings(image_size=32), made_manifest, made_manifest, index, threads=2)
+        write_shards(root, ShardSettings(image_size=32), made_manifest, index, threads=2)
     assert [path.name for path in index.parent.iterdir() if "index" in path.name or "tmp" in path.name] == []

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.records.errors import UserError
-from pipeline.shards.images import GrayImage, decode_gray
+from pipeline.shards.gray import GrayImage, decode_jpeg
 from pipeline.shards.index import read_index
 
 
@@ -71,7 +71,7 @@ class Samples:
                 f"{shard}: the bytes of sample '{key}' are not those that were indexed; "
                 "the shard is damaged or was replaced: delete its index and run again"
             )
-        return decode_gray(content)
+        return decode_jpeg(content)
 
     def square_image(self, position: int, side: int) -> GrayImage:
         """Read one image and squash it to [side, side]."""

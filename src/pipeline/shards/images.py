@@ -1,58 +1,46 @@
-"""Any raw radiograph to 8-bit gray of a given size."""
+"""Any raw radiograph to 8-bit gray."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
 
 from pipeline.records.errors import UserError
-
-GrayImage = NDArray[np.uint8]
-"""Image [height, width], 0 (black) to 255 (white)."""
+from pipeline.shards.arrays import read_row, split_row
+from pipeline.shards.dicom import NoDecoderError, decode_dicom
+from pipeline.shards.gray import GrayImage, decode_jpeg
 
 _SIXTEEN_TO_EIGHT_BITS = 257.0
+_DICOM_MAGIC = slice(128, 132)
 
 
 def read_gray(path: Path) -> GrayImage:
-    """Decode a JPEG or PNG of any depth and channels to 8-bit gray.
+    """Decode a JPEG, a PNG of any depth and channels, a DICOM file, or the row of an array (`file.npy#row`).
 
-    Raises `UserError` naming the file where it cannot be decoded to its last pixel.
+    Raises `UserError` naming the file where it cannot be decoded to its last pixel, or where its
+    compression needs a package that is not installed.
     """
-    content = path.read_bytes()
+    file, row = split_row(path)
     try:
-        return _decode_jpeg(content) if simplejpeg.is_jpeg(content) else _decode_other(content)
+        return _decode(file.read_bytes(), path.suffix) if row is None else read_row(file, row)
+    except NoDecoderError as error:
+        raise UserError(f"{path} {error}") from error
     except (ValueError, cv2.error) as error:
         raise UserError(
             f"{path} is not a whole image ({error}); restore it and run snakemake with --forcerun fetch_corpus"
         ) from error
 
 
-def resize_short_side(image: GrayImage, short_side: int) -> GrayImage:
-    """Resize so that the shorter side has `short_side` pixels, keeping the aspect ratio."""
-    height, width = image.shape
-    factor = short_side / min(height, width)
-    size = max(short_side, round(width * factor)), max(short_side, round(height * factor))
-    # Area averaging is exact antialiasing when shrinking but leaves blocks when enlarging.
-    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)
+def file_part(path: Path) -> Path:
+    """Return the file that holds an image: of `file.npy#row` the part before the mark, else the path itself."""
+    return split_row(path)[0]
 
 
-def encode_gray(image: GrayImage, quality: int) -> bytes:
-    """Encode as a gray JPEG; equal pixels give equal bytes."""
-    contiguous = np.ascontiguousarray(image)[:, :, np.newaxis]
-    return bytes(simplejpeg.encode_jpeg(contiguous, quality=quality, colorspace="GRAY"))
-
-
-def decode_gray(content: bytes) -> GrayImage:
-    """Decode a gray JPEG written by `encode_gray`. Raises `ValueError` where it is damaged."""
-    return _decode_jpeg(content)
-
-
-def _decode_jpeg(content: bytes) -> GrayImage:
-    decoded = simplejpeg.decode_jpeg(content, colorspace="GRAY", strict=True)
-    return np.asarray(decoded[:, :, 0], dtype=np.uint8)
+def _decode(content: bytes, ending: str) -> GrayImage:
+    if content[_DICOM_MAGIC] == b"DICM" or ending in (".dcm", ".dicom"):
+        return decode_dicom(content)
+    return decode_jpeg(content) if simplejpeg.is_jpeg(content) else _decode_other(content)
 
 
 def _decode_other(content: bytes) -> GrayImage:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.records.publish import publishing
+from pipeline.shards.fingerprint import BITS
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -21,9 +22,11 @@ INDEX_SCHEMA = pa.schema(
         pa.field("patient", pa.string(), nullable=False),
         pa.field("study", pa.string(), nullable=False),
         pa.field("split", pa.string(), nullable=False),
+        pa.field("fingerprint", pa.binary(BITS // 8), nullable=False),
     ]
 )
-"""`offset` and `size` are bytes of the image inside the tar `shard`, `crc32` is of those bytes."""
+"""`offset` and `size` are bytes of the image inside the tar `shard`, `crc32` is of those bytes; `fingerprint` is of
+the resized image before it was encoded."""
 
 _SHARDS = b"shards"
 
