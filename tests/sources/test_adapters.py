@@ -6,8 +6,11 @@ import polars as pl
 import pytest
 
 from pipeline.manifests.schema import ROW_SCHEMA
-from pipeline.settings.corpora import HannoverLayout, KermanyLayout, NihCxr14Layout
+from pipeline.settings.layouts.chest_xray import NihCxr14Layout
+from pipeline.settings.layouts.collections import KermanyLayout
+from pipeline.settings.layouts.physiology import HannoverLayout
 from pipeline.sources.adapter import RawCorpus, read_corpus
+from pipeline.sources.locations import Trees
 
 NIH = NihCxr14Layout(
     format="nih_cxr14",
@@ -38,7 +41,7 @@ NIH_TOTALS = {
 
 @pytest.fixture(scope="module")
 def nih(real_data: Path) -> RawCorpus:
-    return read_corpus(real_data / "nih_cxr14", NIH)
+    return read_corpus(Trees.alone(real_data / "nih_cxr14"), NIH)
 
 
 def test_chestxray14_has_every_row_of_the_official_table(nih: RawCorpus) -> None:
@@ -71,7 +74,7 @@ def test_ages_that_nobody_reaches_are_unknown(nih: RawCorpus) -> None:
 
 def test_kermany_file_names_give_the_groups_of_the_licensed_subset(real_data: Path) -> None:
     root = real_data / "kermany_pediatric_cxr"
-    rows = read_corpus(root, KermanyLayout(format="kermany", images="images/*.jpg")).rows
+    rows = read_corpus(Trees.alone(root), KermanyLayout(format="kermany", images="images/*.jpg")).rows
     table = pl.read_csv(root / "labels.csv", columns=["path", "patient_id", "sublabel"])
     joined = rows.join(table, on="path", how="inner")
     assert joined.height == rows.height == 420
@@ -85,7 +88,7 @@ def test_kermany_file_names_give_the_groups_of_the_licensed_subset(real_data: Pa
 
 def test_hannover_rows_agree_with_the_derived_table(real_data: Path) -> None:
     root = real_data / "hannover_cxr_labs"
-    rows = read_corpus(root, HannoverLayout(format="hannover", images="images/*.jpg")).rows
+    rows = read_corpus(Trees.alone(root), HannoverLayout(format="hannover", images="images/*.jpg")).rows
     joined = rows.join(pl.read_csv(root / "labels.csv"), left_on="key", right_on="image_id")
     assert joined.height == rows.height == 243
     assert rows["patient"].n_unique() == 71

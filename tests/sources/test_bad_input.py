@@ -6,18 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from corpus_stages import RawFolder
 
 from pipeline.records.errors import UserError
-from pipeline.settings.corpora import (
-    ChexpertLayout,
-    InventorySettings,
-    LocalSource,
-    NihCxr14Layout,
-    SplitSettings,
-)
-from pipeline.sources.chexpert import FINDING_NAMES
-from pipeline.stages.build_manifest import build_manifest
-from pipeline.stages.fetch_corpus import fetch_corpus
+from pipeline.settings.corpora import InventorySettings
+from pipeline.settings.layouts.chest_xray import ChexpertLayout, NihCxr14Layout
+from pipeline.sources.adapters.chexpert import FINDING_NAMES
 
 LAYOUT = NihCxr14Layout(format="nih_cxr14", table="entries.csv", images="images/*.png")
 HEADER = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position"
@@ -37,9 +31,7 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def fetch(root: Path, **settings: int) -> Path:
-    inventory = root.parent / "inventory" / "nih.parquet"
-    fetch_corpus("nih", LocalSource(kind="local", root=str(root)), LAYOUT, InventorySettings(**settings), inventory)
-    return inventory
+    return RawFolder(root, LAYOUT).fetch(InventorySettings(**settings))
 
 
 def refused(root: Path, sentence: str, **settings: int) -> None:
@@ -49,11 +41,8 @@ def refused(root: Path, sentence: str, **settings: int) -> None:
 
 
 def test_a_good_corpus_is_accepted(corpus: Path) -> None:
-    inventory = fetch(corpus)
-    manifest = corpus.parent / "nih.parquet"
-    source = LocalSource(kind="local", root=str(corpus))
-    build_manifest("nih", source, LAYOUT, SplitSettings(scheme="official"), inventory, manifest)
-    assert manifest.is_file()
+    fetch(corpus)
+    assert RawFolder(corpus, LAYOUT).build().is_file()
 
 
 def test_a_folder_that_does_not_exist(corpus: Path) -> None:
@@ -79,7 +68,11 @@ def test_a_finding_nobody_knows(corpus: Path) -> None:
 
 def test_a_missing_image_is_counted_and_named(corpus: Path) -> None:
     (corpus / "images" / "00000002_000.png").unlink()
-    refused(corpus, r"1 of 4 listed images are missing \(1\), first .*00000002_000\.png; restore them, or set corpora")
+    refused(
+        corpus,
+        r"1 of 4 listed files are missing \(1\), first .*00000002_000\.png; "
+        r"put the publisher's files there \(README, 'Real data'\), or set corpora",
+    )
     assert fetch(corpus, allow_missing=1).is_file()
 
 
@@ -97,31 +90,23 @@ def test_a_web_page_instead_of_an_image(corpus: Path) -> None:
 def test_a_repeated_row_is_named(corpus: Path) -> None:
     with (corpus / "entries.csv").open("a") as table:
         table.write("00000001_000.png,No Finding,0,1,50,F,PA\n")
-    inventory, manifest = fetch(corpus), corpus.parent / "nih.parquet"
-    source = LocalSource(kind="local", root=str(corpus))
+    fetch(corpus)
     with pytest.raises(UserError, match="key '00000001_000' stands in more than one row"):
-        build_manifest("nih", source, LAYOUT, SplitSettings(scheme="official"), inventory, manifest)
+        RawFolder(corpus, LAYOUT).build()
 
 
 def test_a_list_that_is_not_what_its_name_says(corpus: Path) -> None:
     (corpus / "test_list.txt").rename(corpus / "test_list.txt.gz")
     layout = LAYOUT.model_copy(update={"test_list": "test_list.txt.gz"})
-    source = LocalSource(kind="local", root=str(corpus))
     with pytest.raises(UserError, match=r"test_list\.txt\.gz is not a readable list"):
-        fetch_corpus("nih", source, layout, InventorySettings(), corpus / "i.parquet")
+        RawFolder(corpus, layout).fetch()
 
 
 def test_two_files_of_one_name(corpus: Path) -> None:
     shutil.copytree(corpus / "images", corpus / "images" / "more")
     layout = LAYOUT.model_copy(update={"images": "images/**/*.png"})
     with pytest.raises(UserError, match="share a name; keep one of them"):
-        fetch_corpus(
-            "nih",
-            LocalSource(kind="local", root=str(corpus)),
-            layout,
-            InventorySettings(),
-            corpus / "i.parquet",
-        )
+        RawFolder(corpus, layout).fetch()
 
 
 def test_an_image_in_both_official_lists(corpus: Path) -> None:
@@ -130,12 +115,11 @@ def test_an_image_in_both_official_lists(corpus: Path) -> None:
 
 
 def test_a_table_that_changed_since_its_inventory(corpus: Path) -> None:
-    inventory = fetch(corpus)
+    fetch(corpus)
     (corpus / "entries.csv").write_text(HEADER + "\n")
-    source, manifest = LocalSource(kind="local", root=str(corpus)), corpus.parent / "nih.parquet"
     with pytest.raises(UserError, match=r"entries\.csv is not the file the inventory saw; run snakemake with"):
-        build_manifest("nih", source, LAYOUT, SplitSettings(scheme="official"), inventory, manifest)
-    assert not manifest.exists()
+        RawFolder(corpus, LAYOUT).build()
+    assert not (corpus.parent / "manifests").exists()
 
 
 @pytest.mark.parametrize(
@@ -161,6 +145,5 @@ def test_a_chexpert_cell_that_cannot_be(tmp_path: Path, path: str, age: str, lab
     for table in ("train.csv", "valid.csv"):
         row = [path, "Male", age, "Frontal", "AP", label, *[""] * (len(FINDING_NAMES) - 1)]
         (tmp_path / table).write_text(",".join(header) + "\n" + ",".join(row) + "\n")
-    source = LocalSource(kind="local", root=str(tmp_path))
     with pytest.raises(UserError, match=sentence):
-        fetch_corpus("c", source, ChexpertLayout(format="chexpert"), InventorySettings(), tmp_path / "i.parquet")
+        RawFolder(tmp_path, ChexpertLayout(format="chexpert")).fetch()

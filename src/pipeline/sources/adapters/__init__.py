@@ -1,0 +1,1 @@
+"""One module per publisher's layout: raw tree to manifest rows."""
