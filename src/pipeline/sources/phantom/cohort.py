@@ -1,38 +1,35 @@
 """Write a phantom cohort whole or not at all."""
 
 import shutil
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Protocol, cast
 
-from pipeline.records.errors import UserError
 from pipeline.settings.corpora import PhantomSource
-from pipeline.sources.phantom.chexpert_tree import write_chexpert
-from pipeline.sources.phantom.nih_cxr14_tree import write_nih_cxr14
+from pipeline.sources.locations import phantom_module
 
-WRITERS: dict[str, Callable[[Path, PhantomSource], None]] = {
-    "chexpert": write_chexpert,
-    "nih_cxr14": write_nih_cxr14,
-}
-"""By `format` of the corpus layout."""
+
+class TreeWriter(Protocol):
+    """Write the phantom cohort in one publisher's layout."""
+
+    def write_tree(self, root: Path, source: PhantomSource) -> None:
+        """Write tables and files into the empty folder `root`; equal sources give equal bytes."""
+        ...
 
 
 def write_cohort(root: Path, source: PhantomSource, layout_format: str) -> None:
     """Write the cohort to the folder `root` in a corpus's raw layout, replacing what is there.
 
     The tree grows in a hidden sibling folder and is renamed at the end, so a reader never meets half a tree;
-    what a killed run left there is removed by the next. Raises UserError for a layout that has no phantom.
+    what a killed run left there is removed by the next.
     """
-    if layout_format not in WRITERS:
-        known = ", ".join(WRITERS)
-        raise UserError(
-            f"no phantom cohort can be written in layout '{layout_format}': choose one of {known}, "
-            "or a source of kind 'local'"
-        )
+    # Imported by name so that an edit to one layout's writer makes only that layout's corpora stale.
+    writer = cast(TreeWriter, import_module(phantom_module(layout_format)))
     scratch = root.with_name(f".{root.name}.partial")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        WRITERS[layout_format](scratch, source)
+        writer.write_tree(scratch, source)
         _replace_tree(root, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

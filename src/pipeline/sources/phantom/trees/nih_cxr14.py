@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from pipeline.records.randomness import keyed_generator
 from pipeline.settings.corpora import PhantomSource
+from pipeline.sources.phantom.boxes import finding_boxes
 from pipeline.sources.phantom.patient import Patient
-from pipeline.sources.phantom.radiograph import render
+from pipeline.sources.phantom.radiograph import Radiograph, render
 from pipeline.sources.phantom.risk import Finding
 from pipeline.sources.phantom.roster import cohort_studies, held_out_numbers
 from pipeline.sources.phantom.study import Study
@@ -20,6 +21,9 @@ HEADER = (
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
 )
 """The publisher's header: the bracketed names hold a comma, unquoted, and span two columns each."""
+
+BOX_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,"
+"""Likewise; the empty names are the publisher's too."""
 
 LABEL_OF = {
     Finding.CARDIOMEGALY: "Cardiomegaly",
@@ -36,14 +40,17 @@ MISSED, INVENTED = 0.08, 0.02
 RGBA_SHARE = 0.01
 """Share of images saved with four channels; about 0.5 % in the real set."""
 
+BOXED_SHARE = 0.2
+"""Share of the images with findings on which a radiologist drew boxes; under 2 % in the real set."""
 
-def write_nih_cxr14(root: Path, source: PhantomSource) -> None:
-    """Write the table, the two official lists, square PNG images and the truth into the empty folder `root`.
+
+def write_tree(root: Path, source: PhantomSource) -> None:
+    """Write both tables, the two official lists, square PNG images and the truth into the empty folder `root`.
 
     Frontal images only; the last `test_fraction` of the patients are in `test_list.txt`.
     """
     held_out = held_out_numbers(source)
-    lines = [HEADER]
+    lines, boxes = [HEADER], [BOX_HEADER]
     lists: dict[str, list[str]] = {"train_val_list.txt": [], "test_list.txt": []}
     truth = TruthRecorder(root)
     folder = root / "images_001" / "images"
@@ -54,8 +61,10 @@ def write_nih_cxr14(root: Path, source: PhantomSource) -> None:
         write_image(folder / name, _as_saved(shot.image, patient, study))
         truth.record(f"images_001/images/{name}", patient, study, "frontal", shot)
         lines.append(_table_line(name, patient, study))
+        boxes += _box_lines(name, patient, study, shot)
         lists["test_list.txt" if patient.number in held_out else "train_val_list.txt"].append(name)
     _write_lines(root / "Data_Entry_2017_v2020.csv", lines)
+    _write_lines(root / "BBox_List_2017.csv", boxes)
     for list_name, names in lists.items():
         _write_lines(root / list_name, names)
     truth.write_table()
@@ -90,6 +99,18 @@ def _table_line(name: str, patient: Patient, study: Study) -> str:
         spacing,
     )
     return ",".join(str(field) for field in fields)
+
+
+def _box_lines(name: str, patient: Patient, study: Study, shot: Radiograph) -> list[str]:
+    """Return a line per box, in pixels of the image as written: the publisher's are all 1024 wide and high."""
+    if keyed_generator(patient.seed, "nih boxes", patient.number, study.number).random() >= BOXED_SHARE:
+        return []
+    return [
+        f"{name},{label},{float(box.left)},{float(box.top)},{float(box.width)},{float(box.height)}"
+        for finding, label in LABEL_OF.items()
+        if study.has(finding)
+        for box in finding_boxes(shot, finding)
+    ]
 
 
 def _as_saved(image: npt.NDArray[np.uint8], patient: Patient, study: Study) -> npt.NDArray[np.uint8]:

@@ -15,7 +15,7 @@ FILM_ASPECT = 430.0 / 350.0
 """Long over short side; CheXpert-small is about 390 x 320 pixels."""
 
 
-def write_chexpert(root: Path, source: PhantomSource) -> None:
+def write_tree(root: Path, source: PhantomSource) -> None:
     """Write `train.csv`, `valid.csv`, their JPEG images and the truth into the empty folder `root`.
 
     The last `test_fraction` of the patients are in `valid`, with certain labels only.
