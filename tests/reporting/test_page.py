@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.records.audits import AuditRecord, Overlap, write_audit
 from pipeline.records.errors import UserError
 from pipeline.records.metrics import Digests, MetricRecord, MetricValue, write_metric_record
 from pipeline.reporting.leaderboard import collect_rows
@@ -216,3 +217,21 @@ def test_a_broken_record_leaves_no_page(results: Path) -> None:
     with pytest.raises(UserError, match=r"mae/linear\.json is not a metric record: field 'corpus'"):
         page_of(results)
     assert not (results / "report").exists()
+
+
+def test_the_audit_is_shown_with_reasons_and_without_naming_images(results: Path) -> None:
+    shared = {"patients": None, "studies": None, "identical_images": 0, "near_identical_images": 3}
+    twins = ({"trained": "a_key", "tested": "another_key", "distance": 4},)
+    overlap = Overlap.model_validate(
+        {"trained": "a/train", "tested": "b/test", "twins": twins, **shared}
+        | {"accepted": {"near_identical_images": "drawn & known"}}
+    )
+    audit = results / "leakage.json"
+    write_audit(audit, AuditRecord(clean=False, near_identical_distance=31, compared=(overlap,)))
+    render_page(results / "index.html", [], [], results, "Audited", audit=audit)
+    page = (results / "index.html").read_text()
+    row = page[page.index("a/train") : page.index("</tr>", page.index("a/train"))]
+    assert re.findall(r'<td class="amount">([^<]*)</td>', row) == ["–", "–", "0", "3"]
+    assert "near-identical images: drawn &amp; known" in row
+    assert "a_key" not in page
+    assert Tags(page).open == []

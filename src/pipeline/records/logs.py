@@ -8,33 +8,68 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.records.errors import UserError
+from pipeline.records.redaction import redact, redacted_traceback
 
 
 @contextlib.contextmanager
-def rule_log(path: str) -> Iterator[logging.Logger]:
+def rule_log(path: str, confidential: bool = False) -> Iterator[logging.Logger]:
     """Send log lines to `path` and to the terminal while a rule's stage runs.
 
     A `UserError` ends the process with its one sentence; any other exception leaves its traceback
-    in the log as well.
+    in the log as well. Where the corpus is `confidential`, lines are masked, warnings are caught and
+    masked too, and an exception that is no `UserError` ends the process with the place where it was
+    raised but without its message, so that whoever would have caught it prints nothing of a patient.
     """
     logger = logging.getLogger("pipeline")
-    logger.setLevel(logging.INFO)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with _handlers(Path(path), confidential):
+        try:
+            yield logger
+        except UserError as error:
+            logger.error("error: %s", error)
+            sys.exit(1)
+        except Exception as error:
+            if confidential:
+                _append(path, redacted_traceback(error))
+                logger.error("error: %s in the pipeline's code; %s says where", type(error).__name__, path)
+                sys.exit(1)
+            _append(path, traceback.format_exc())
+            raise
+
+
+@contextlib.contextmanager
+def _handlers(path: Path, confidential: bool) -> Iterator[None]:
+    """Attach a file and the terminal to every logger, those of other packages included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    formatter = _RedactingFormatter if confidential else logging.Formatter
     file_handler, terminal = logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)
-    file_handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    terminal.setFormatter(logging.Formatter("%(message)s"))
+    file_handler.setFormatter(formatter("%(asctime)s %(message)s"))
+    terminal.setFormatter(formatter("%(message)s"))
+    root = logging.getLogger()
+    logging.getLogger("pipeline").setLevel(logging.INFO)
+    logging.captureWarnings(confidential)
     for handler in (file_handler, terminal):
-        logger.addHandler(handler)
+        root.addHandler(handler)
     try:
-        yield logger
-    except UserError as error:
-        logger.error("error: %s", error)
-        sys.exit(1)
-    except Exception:
-        with Path(path).open("a") as log_file:
-            log_file.write(traceback.format_exc())
-        raise
+        yield
     finally:
+        logging.captureWarnings(False)
         for handler in (file_handler, terminal):
             handler.close()
-            logger.removeHandler(handler)
+            root.removeHandler(handler)
+
+
+class _RedactingFormatter(logging.Formatter):
+    """Mask the message of a line, and leave its time alone."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = redact(record.getMessage())
+        failed = record.exc_info[1] if record.exc_info else None
+        if failed is not None:
+            message += "\n" + redacted_traceback(failed)
+        shown = {"msg": message, "args": None, "exc_info": None, "exc_text": None, "stack_info": None}
+        return super().format(logging.makeLogRecord(record.__dict__ | shown))
+
+
+def _append(path: str, text: str) -> None:
+    with Path(path).open("a") as log_file:
+        log_file.write(text)

@@ -38,6 +38,19 @@ class MetricValue(_Record):
     """Fraction of resamples left out of the interval since a class had no positive or no negative image."""
 
 
+class LabelCounts(_Record):
+    """Say what a finding's doubtful labels counted as, and how many there were."""
+
+    uncertain: Literal["present", "absent", "ignored"]
+    """What a label that says `uncertain` counted as."""
+    unknown: Literal["absent", "ignored"]
+    """What a finding counted as that the labels do not mention."""
+    n_uncertain: int = Field(ge=0)
+    """Images of the evaluated split, of a wanted view, that are labelled `uncertain`."""
+    n_unknown: int = Field(ge=0)
+    """Images of the evaluated split, of a wanted view, whose labels do not mention the finding."""
+
+
 class Digests(_Record):
     """Name everything a number came from by its sha256."""
 
@@ -79,6 +92,8 @@ class MetricRecord(_Record):
     """Images the protocol was fitted on."""
     excluded: dict[str, int]
     """Images of the evaluated split that do not take part, by reason."""
+    labels: dict[str, LabelCounts] = Field(default_factory=dict)
+    """How each finding's labels were read; empty where what is predicted is no finding."""
     values: list[MetricValue]
     settings: dict[str, JsonValue]
     """The resolved settings of benchmark, probe and bootstrap; `digests.settings` is their digest."""

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.records.audits import KINDS, read_audit
 from pipeline.records.metrics import MetricRecord, MetricValue
 from pipeline.records.publish import publish_text
 from pipeline.reporting.leaderboard import (
@@ -53,11 +54,13 @@ def render_page(
     results_root: Path,
     title: str,
     notice: str | None = None,
+    audit: Path | None = None,
 ) -> None:
     """Publish the report at `path`; equal records and figures give equal bytes.
 
-    `notice` is a sentence set apart above everything, such as that the data are synthetic. Raises
-    `UserError` where a record is broken, outside `results_root`, or repeats a number of another one.
+    `notice` is a sentence set apart above everything, such as that the data are synthetic; `audit` is the
+    leakage audit, of which counts are shown but no image is named. Raises `UserError` where a record is
+    broken, outside `results_root`, or repeats a number of another one.
     """
     by_path = read_records(records, results_root)
     rows = leaderboard_rows(by_path)
@@ -80,6 +83,8 @@ def render_page(
             class_axis=auroc_axis(row.low for row in rows if row.metric.startswith("auroc")),
             controls=CONTROLS,
             figures=figures,
+            audit=read_audit(audit) if audit else None,
+            overlap_kinds=KINDS,
         )
     )
     publish_text(path, page)

@@ -1,18 +1,17 @@
 """What a configuration can get wrong that its models cannot see, found before anything runs."""
 
+from pipeline.manifests.label_policies import label_rules
 from pipeline.manifests.vocabulary import FINDINGS, SEXES, VIEWS
 from pipeline.records.errors import UserError
-from pipeline.settings.benchmarks import AttributeTarget
+from pipeline.settings.benchmarks import AttributeTarget, FindingsTarget
 from pipeline.settings.config import Config
-from pipeline.settings.corpora import PhantomSource
 from pipeline.settings.keys import nearest
-from pipeline.sources.locations import PHANTOM_LAYOUTS
 
 ATTRIBUTE_VALUES = {"view": VIEWS, "sex": SEXES}
 
 
 def check_configuration(config: Config) -> None:
-    """Raise `UserError` for a finding, an attribute's value or a phantom's layout that does not exist."""
+    """Raise `UserError` for a finding, an attribute's value or a label's rule that does not exist."""
     for name, benchmark in config.benchmarks.items():
         target = benchmark.target
         if isinstance(target, AttributeTarget):
@@ -20,11 +19,14 @@ def check_configuration(config: Config) -> None:
             _require(f"benchmarks.{name}.target", f"value of '{target.column}'", values, known)
         else:
             _require(f"benchmarks.{name}.target.findings", "finding", target.findings, FINDINGS)
-    for name, corpus in config.corpora.items():
-        if isinstance(corpus.source, PhantomSource):
-            _require(
-                f"corpora.{name}.layout.format", "phantom cohort in layout", (corpus.layout.format,), PHANTOM_LAYOUTS
-            )
+            _require_rules(name, target)
+
+
+def _require_rules(benchmark: str, target: FindingsTarget) -> None:
+    try:
+        label_rules(target)
+    except UserError as error:
+        raise UserError(f"the configuration is not valid: benchmarks.{benchmark}.target: {error}") from error
 
 
 def _require(key: str, what: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:

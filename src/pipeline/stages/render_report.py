@@ -11,6 +11,7 @@ def render_report(
     records: Sequence[Path],
     curves: Sequence[Path],
     reconstructions: Sequence[Path],
+    audit: Path,
     settings: ReportSettings,
     page: Path,
 ) -> None:
@@ -20,6 +21,7 @@ def render_report(
         records: Metric and comparison records, below the folder that holds the page's folder.
         curves: Loss curves; the folder of each is named after its run.
         reconstructions: Pictures of reconstructions, likewise.
+        audit: The leakage audit.
         settings: What stands at the head of the page.
         page: HTML file to publish.
 
@@ -27,7 +29,7 @@ def render_report(
         UserError: A record is broken.
     """
     figures = [_curve(path) for path in curves] + [_reconstruction(path) for path in reconstructions]
-    render_page(page, records, figures, page.parents[1], settings.title, settings.notice)
+    render_page(page, records, figures, page.parents[1], settings.title, settings.notice, audit)
 
 
 def _curve(path: Path) -> Figure:
