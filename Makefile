@@ -4,7 +4,9 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 SNAKEMAKE := $(BIN)/snakemake --profile profiles/local
 
-.PHONY: setup demo test lint bench docs clean
+CONFIG ?= config/config.yaml
+
+.PHONY: setup demo sources test lint bench docs clean
 
 setup: .venv/.runtime
 
@@ -23,6 +25,10 @@ setup: .venv/.runtime
 demo: setup
 	$(SNAKEMAKE) all
 	$(BIN)/python -m pipeline.stages.show_leaderboard results/report
+
+# What a configuration would fetch, how large it is, and who may have it: make sources CONFIG=config/full.yaml
+sources: setup
+	@$(BIN)/python -m pipeline.stages.show_sources $(CONFIG)
 
 test: .venv/.development
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.manifests.schema import MANIFEST_SCHEMA, write_manifest
+from pipeline.manifests.schema import COMPANION_SCHEMA, MANIFEST_SCHEMA, write_manifest
 from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNKNOWN, finding_column
-from pipeline.settings.corpora import LocalSource, ShardSettings
+from pipeline.settings.corpora import ShardSettings
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.stages.write_shards import write_shards
 
@@ -78,7 +78,8 @@ def make_manifest(root: Path, patients: int = 12) -> pl.DataFrame:
                 }
             )
     frame = pl.DataFrame(rows)
-    unknown = [pl.lit(UNKNOWN).alias(column) for column in MANIFEST_SCHEMA if column not in frame.columns]
+    defaults = dict.fromkeys(MANIFEST_SCHEMA, UNKNOWN) | dict.fromkeys(COMPANION_SCHEMA) | {"patient_known": True}
+    unknown = [pl.lit(value).alias(column) for column, value in defaults.items() if column not in frame.columns]
     return frame.with_columns(unknown).select(MANIFEST_SCHEMA.names()).cast(dict(MANIFEST_SCHEMA))
 
 
@@ -94,7 +95,7 @@ def made_manifest(tmp_path: Path) -> Path:
 def made_index(made_manifest: Path) -> Path:
     """Write the shards of the small made-up corpus and return their index."""
     index = made_manifest.parent / "shards" / "made" / "index.parquet"
-    source = LocalSource(kind="local", root=str(made_manifest.parent / "raw"))
+    root = made_manifest.parent / "raw"
     settings = ShardSettings(image_size=32, samples_per_shard=5)
-    write_shards(source, settings, made_manifest, made_manifest, index, threads=2)
+    write_shards(root, settings, made_manifest, index, threads=2)
     return index

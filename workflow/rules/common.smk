@@ -5,7 +5,14 @@ from snakemake.exceptions import WorkflowError
 from pipeline.records.digests import code_digest, file_digest, module_file
 from pipeline.records.errors import UserError
 from pipeline.settings.config import resolve
-from pipeline.sources.locations import PHANTOM_MODULE, adapter_module
+from pipeline.settings.corpora import is_confidential
+from pipeline.settings.registry import read_registry, release_digest
+from pipeline.sources.locations import (
+    COHORT_MODULE,
+    DOWNLOAD_MODULE,
+    adapter_module,
+    phantom_module,
+)
 from pipeline.stages.check_configuration import check_configuration
 
 # From here on the configuration is complete: every default stands in it, so `params` hold what
@@ -14,6 +21,7 @@ try:
     resolved = resolve(config)
     check_configuration(resolved)
     config.update(resolved.model_dump(mode="json"))
+    registry = read_registry(Path(config["registry"])).publications
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -31,13 +39,134 @@ def script_code(name, modules=()):
     return code_digest([SCRIPTS / f"{name}.py", *map(module_file, modules)])
 
 
+def publications_of(corpus):
+    """List the registry's entries that a corpus is downloaded from; none for other sources."""
+    names = config["corpora"][corpus]["source"].get("publications", [])
+    for name in names:
+        if name not in registry:
+            raise WorkflowError(
+                f"corpora.{corpus}.source.publications: there is no publication '{name}' in {config['registry']}"
+            )
+    return [registry[name] for name in names]
+
+
+def releases(wildcards):
+    """Digest what decides which bytes the downloads of a corpus bring."""
+    return [
+        release_digest(publication) for publication in publications_of(wildcards.corpus)
+    ]
+
+
+def connections(wildcards):
+    """Ask for four connections to a publisher where the corpus is downloaded; profiles may allow fewer."""
+    source = config["corpora"][wildcards.corpus]["source"]
+    return 4 if source["kind"] == "download" else 0
+
+
+def origin(wildcards):
+    """Say where a corpus's raw files come from, what access that needs, and how large they are."""
+    published = publications_of(wildcards.corpus)
+    if not published:
+        source = config["corpora"][wildcards.corpus]["source"]
+        return source.get("root", "made here, synthetic")
+    return " and ".join(
+        f"{entry.title} {entry.version} ({entry.access} access; {entry.files} files; "
+        f"{entry.bytes / 1e9:.1f} GB; {entry.page})"
+        for entry in published
+    )
+
+
 def fetch_code(wildcards):
-    """Digest what makes a corpus's inventory: its adapter, and the phantom where it is one."""
+    """Digest what makes a corpus's inventory: its adapter, and what generates or downloads it."""
     corpus = config["corpora"][wildcards.corpus]
-    modules = [adapter_module(corpus["layout"]["format"])]
-    if corpus["source"]["kind"] == "phantom":
-        modules.append(PHANTOM_MODULE)
-    return script_code("fetch_corpus", modules)
+    layout = corpus["layout"]["format"]
+    makers = {
+        "phantom": [COHORT_MODULE, phantom_module(layout)],
+        "download": [DOWNLOAD_MODULE],
+    }
+    modules = makers.get(corpus["source"]["kind"], [])
+    return script_code("fetch_corpus", [adapter_module(layout), *modules])
+
+
+def lenders(corpus):
+    """Name, by role, the corpora whose folders hold files of this one."""
+    return resolved.corpora[corpus].layout.borrowed()
+
+
+def lender_inventories(wildcards):
+    """Name the inventories of the corpora that files are borrowed from, by role."""
+    return {
+        role: f"<results>/inventory/{lender}.parquet"
+        for role, lender in lenders(wildcards.corpus).items()
+    }
+
+
+def lender_sources(wildcards):
+    """Return the sources of the corpora that files are borrowed from, by role."""
+    return {
+        role: config["corpora"][lender]["source"]
+        for role, lender in lenders(wildcards.corpus).items()
+    }
+
+
+def image_corpus(corpus):
+    """Name the corpus whose folder holds a corpus's images."""
+    return lenders(corpus).get("images", corpus)
+
+
+def image_source(wildcards):
+    """Return the source of the corpus whose folder holds a corpus's images."""
+    return config["corpora"][image_corpus(wildcards.corpus)]["source"]
+
+
+def image_inventory(wildcards):
+    """Name the inventory of the corpus whose folder holds a corpus's images."""
+    return f"<results>/inventory/{image_corpus(wildcards.corpus)}.parquet"
+
+
+def sharded_corpora():
+    """List the corpora whose images go into shards."""
+    return [name for name, corpus in config["corpora"].items() if corpus["shards"]]
+
+
+def excluding_manifests(wildcards):
+    """Name the manifests of the corpora whose patients a corpus gives up."""
+    exclusions = config["corpora"][wildcards.corpus]["splits"]["exclude"]
+    return [
+        f"<results>/manifests/{exclusion['patients_of']}.parquet"
+        for exclusion in exclusions
+    ]
+
+
+def confidential(corpora):
+    """List those of some corpora that logs and reports may not show."""
+    settings = {name: resolved.corpora[name] for name in corpora}
+    return [
+        name
+        for name, corpus in settings.items()
+        if is_confidential(corpus.source, corpus.layout)
+    ]
+
+
+def confidential_corpus(wildcards):
+    """Tell whether the corpus of a job may not show in its log."""
+    return bool(confidential([wildcards.corpus]))
+
+
+def confidential_benchmark(wildcards):
+    """Tell whether the corpus of a benchmark may not show in a log."""
+    return bool(confidential([config["benchmarks"][wildcards.benchmark]["corpus"]]))
+
+
+def confidential_run(wildcards):
+    """Tell whether any corpus of a run may not show in a log."""
+    return bool(confidential(config["pretrain"][wildcards.run]["corpora"]))
+
+
+def runs_to_show():
+    """List the runs whose images may stand in the report."""
+    runs = config["pretrain"].items()
+    return [name for name, run in runs if not confidential(run["corpora"])]
 
 
 def manifest_code(wildcards):
@@ -144,18 +273,23 @@ def comparison_records():
     ]
 
 
-def trained_parts():
-    """List every (corpus, split) that an encoder or a probe is fitted on."""
-    corpora = [
-        corpus for run in config["pretrain"].values() for corpus in run["corpora"]
-    ]
-    corpora += [benchmark["corpus"] for benchmark in config["benchmarks"].values()]
-    return [
-        [corpus, split] for corpus in sorted(set(corpora)) for split in ("train", "val")
-    ]
+def audited_pairs():
+    """List every pair of a trained and a tested (corpus, split) that one number brings together."""
+    pairs = set()
+    for name, benchmark in config["benchmarks"].items():
+        runs = [run for run in config["pretrain"] if protocols_of(run)]
+        trained = {benchmark["corpus"]}.union(
+            *(config["pretrain"][run]["corpora"] for run in runs)
+        )
+        pairs |= {
+            ((corpus, split), (benchmark["corpus"], "test"))
+            for corpus in trained
+            for split in ("train", "val")
+        }
+    return [[list(trained), list(tested)] for trained, tested in sorted(pairs)]
 
 
-def tested_parts():
-    """List every (corpus, split) that a number is reported on."""
-    corpora = {benchmark["corpus"] for benchmark in config["benchmarks"].values()}
-    return [[corpus, "test"] for corpus in sorted(corpora)]
+def audited_corpora():
+    """List the corpora that the audit compares."""
+    parts = [part for pair in audited_pairs() for part in pair]
+    return sorted({corpus for corpus, _ in parts})

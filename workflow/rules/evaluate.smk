@@ -19,6 +19,7 @@ rule extract_features:
         runtime="4h",
     params:
         settings=lookup(dpath="features", within=config),
+        confidential=confidential_corpus,
         code=script_code("extract_features"),
     script:
         "../scripts/extract_features.py"
@@ -48,6 +49,7 @@ rule evaluate_benchmark:
         settings=lookup(dpath="benchmarks/{benchmark}", within=config),
         probe=lookup(dpath="protocols/{protocol}/probe", within=config),
         bootstrap=lookup(dpath="bootstrap", within=config),
+        confidential=confidential_benchmark,
         code=script_code("evaluate_benchmark"),
     script:
         "../scripts/evaluate_benchmark.py"

@@ -1,7 +1,9 @@
 rule build_manifest:
     """Turn a publisher's tables into one typed row per image, split by patient."""
     input:
+        unpack(lender_inventories),
         inventory="<results>/inventory/{corpus}.parquet",
+        others=excluding_manifests,
     output:
         manifest=ensure("<results>/manifests/{corpus}.parquet", non_empty=True),
     log:
@@ -14,8 +16,10 @@ rule build_manifest:
         runtime="1h",
     params:
         source=lookup(dpath="corpora/{corpus}/source", within=config),
+        lenders=lender_sources,
         layout=lookup(dpath="corpora/{corpus}/layout", within=config),
         splits=lookup(dpath="corpora/{corpus}/splits", within=config),
+        confidential=confidential_corpus,
         code=manifest_code,
     script:
         "../scripts/build_manifest.py"
@@ -25,7 +29,10 @@ rule audit_leakage:
     """Fail the build where anything that is tested on was trained on."""
     input:
         manifests=collect(
-            "<results>/manifests/{corpus}.parquet", corpus=config["corpora"]
+            "<results>/manifests/{corpus}.parquet", corpus=audited_corpora()
+        ),
+        indexes=collect(
+            "<results>/shards/{corpus}/index.parquet", corpus=audited_corpora()
         ),
     output:
         audit=report(
@@ -43,15 +50,15 @@ rule audit_leakage:
         mem="8GB",
         runtime="1h",
     params:
-        trained=trained_parts(),
-        tested=tested_parts(),
+        pairs=audited_pairs(),
+        settings=lookup(dpath="audit", within=config),
+        confidential=confidential(audited_corpora()),
         code=script_code("audit_leakage"),
     script:
         "../scripts/audit_leakage.py"
 
 
 rule manifests:
-    """Build every manifest and audit them for leakage."""
+    """Build every manifest."""
     input:
-        rules.audit_leakage.input.manifests,
-        rules.audit_leakage.output.audit,
+        collect("<results>/manifests/{corpus}.parquet", corpus=config["corpora"]),

@@ -25,6 +25,7 @@ rule pretrain_encoder:
         runtime="2d",
     params:
         settings=lookup(dpath="pretrain/{run}", within=config),
+        confidential=confidential_run,
         code=script_code("pretrain_encoder"),
     script:
         "../scripts/pretrain_encoder.py"
@@ -109,13 +110,8 @@ rule draw_reconstructions:
         settings="<results>/runs/{run}/settings.json",
         indexes=run_indexes,
     output:
-        figure=report(
-            ensure("<results>/runs/{run}/reconstructions.png", non_empty=True),
-            caption="../report/reconstructions.rst",
-            category="Pretraining",
-            subcategory="{run}",
-            labels={"run": "{run}", "figure": "reconstructions"},
-        ),
+        # No item of the report by itself: the page shows it where the corpora's publishers allow that.
+        figure=ensure("<results>/runs/{run}/reconstructions.png", non_empty=True),
     log:
         "<logs>/draw_reconstructions/{run}.log",
     benchmark:
@@ -125,6 +121,7 @@ rule draw_reconstructions:
         mem="8GB",
         runtime="10m",
     params:
+        confidential=confidential_run,
         code=script_code("draw_reconstructions"),
     script:
         "../scripts/draw_reconstructions.py"

@@ -31,7 +31,7 @@ rule render_page:
         comparisons=comparison_records(),
         curves=collect("<results>/runs/{run}/curves.svg", run=config["pretrain"]),
         reconstructions=collect(
-            "<results>/runs/{run}/reconstructions.png", run=config["pretrain"]
+            "<results>/runs/{run}/reconstructions.png", run=runs_to_show()
         ),
         audit="<results>/audit/leakage.json",
     output:

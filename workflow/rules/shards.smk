@@ -1,7 +1,7 @@
 rule write_shards:
     """Resize a corpus's images once and pack them into webdataset tars with an index."""
     input:
-        inventory="<results>/inventory/{corpus}.parquet",
+        inventory=image_inventory,
         manifest="<results>/manifests/{corpus}.parquet",
     output:
         index=ensure("<results>/shards/{corpus}/index.parquet", non_empty=True),
@@ -14,14 +14,15 @@ rule write_shards:
         mem="8GB",
         runtime="12h",
     params:
-        source=lookup(dpath="corpora/{corpus}/source", within=config),
+        source=image_source,
         settings=lookup(dpath="corpora/{corpus}/shards", within=config),
+        confidential=confidential_corpus,
         code=script_code("write_shards"),
     script:
         "../scripts/write_shards.py"
 
 
 rule shards:
-    """Write the shards of every corpus."""
+    """Write the shards of every corpus that has them."""
     input:
-        collect("<results>/shards/{corpus}/index.parquet", corpus=config["corpora"]),
+        collect("<results>/shards/{corpus}/index.parquet", corpus=sharded_corpora()),

@@ -1,5 +1,9 @@
 rule fetch_corpus:
-    """Bring a corpus's raw files into place, or generate them, and take their inventory."""
+    """Download a corpus's raw files, or generate or find them, and take their inventory."""
+    input:
+        unpack(lender_inventories),
+        # A reworded note is no reason to look at the files again; `releases` sees what is.
+        registry=ancient(config["registry"]),
     output:
         inventory=ensure("<results>/inventory/{corpus}.parquet", non_empty=True),
     log:
@@ -8,13 +12,20 @@ rule fetch_corpus:
         "<benchmarks>/fetch_corpus/{corpus}.jsonl"
     threads: 1
     resources:
+        connections=connections,
         mem="4GB",
         runtime="12h",
+        origin=origin,
     params:
         source=lookup(dpath="corpora/{corpus}/source", within=config),
+        lenders=lender_sources,
         layout=lookup(dpath="corpora/{corpus}/layout", within=config),
         settings=lookup(dpath="corpora/{corpus}/inventory", within=config),
+        releases=releases,
+        confidential=confidential_corpus,
         code=fetch_code,
+    message:
+        "Corpus {wildcards.corpus}: {resources.origin}"
     script:
         "../scripts/fetch_corpus.py"
 

@@ -9,7 +9,7 @@ from pipeline.stages.draw_reconstructions import draw_reconstructions
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with rule_log(snakemake.log[0]):
+with rule_log(snakemake.log[0], snakemake.params.confidential):
     draw_reconstructions(
         weights=Path(snakemake.input.weights),
         settings=Path(snakemake.input.settings),

@@ -12,7 +12,7 @@ from pipeline.stages.evaluate_benchmark import Evaluation, evaluate_benchmark
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with rule_log(snakemake.log[0]):
+with rule_log(snakemake.log[0], snakemake.params.confidential):
     evaluation = Evaluation(
         benchmark=snakemake.wildcards.benchmark,
         encoder=snakemake.wildcards.encoder,

@@ -11,7 +11,7 @@ from pipeline.stages.extract_features import extract_features
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with rule_log(snakemake.log[0]):
+with rule_log(snakemake.log[0], snakemake.params.confidential):
     extract_features(
         encoder_folder=Path(snakemake.input.encoder).parent,
         index=Path(snakemake.input.index),

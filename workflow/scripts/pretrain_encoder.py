@@ -11,7 +11,7 @@ from pipeline.stages.pretrain_encoder import Run, pretrain_encoder
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with rule_log(snakemake.log[0]):
+with rule_log(snakemake.log[0], snakemake.params.confidential):
     run = Run(
         name=snakemake.wildcards.run,
         settings=parse(PretrainingSettings, snakemake.params.settings),

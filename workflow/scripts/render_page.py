@@ -16,6 +16,7 @@ with rule_log(snakemake.log[0]):
         records=[Path(record) for record in (*snakemake.input.records, *snakemake.input.comparisons)],
         curves=[Path(figure) for figure in snakemake.input.curves],
         reconstructions=[Path(figure) for figure in snakemake.input.reconstructions],
+        audit=Path(snakemake.input.audit),
         settings=parse(ReportSettings, snakemake.params.settings),
         page=Path(snakemake.output.page),
     )
