@@ -41,6 +41,7 @@ rule all:
         rules.sources.input,
         rules.manifests.input,
         rules.shards.input,
+        rules.audit.input,
         rules.pretrain.input,
         rules.evaluate.input,
         rules.report.input,

@@ -22,7 +22,7 @@ from pipeline.records.metrics import read_metric_record
 pytestmark = pytest.mark.slow
 
 PROBED = {"evaluate_benchmark": 6, "compare_encoders": 4, "collect_leaderboard": 1, "render_page": 1}
-TARGETS = ("sources", "manifests", "shards", "pretrain", "evaluate", "report", "all")
+TARGETS = ("sources", "manifests", "shards", "audit", "pretrain", "evaluate", "report", "all")
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +151,9 @@ def test_rewording_the_model_card_trains_nothing(edited: WorkflowCopy) -> None:
 
 
 def test_editing_an_adapter_makes_only_its_corpora_stale(edited: WorkflowCopy) -> None:
-    edited.edit("src/pipeline/sources/nih_cxr14.py", "OLDEST = 120", "OLDEST = 110")
+    edited.edit("src/pipeline/sources/adapters/nih_cxr14.py", "OLDEST = 120", "OLDEST = 110")
     assert edited.stale() == {}
-    edited.edit("src/pipeline/sources/chexpert.py", '"Male": "M"', '"Male": "M", "Man": "M"')
+    edited.edit("src/pipeline/sources/adapters/chexpert.py", '"Male": "M"', '"Male": "M", "Man": "M"')
     assert edited.stale()["build_manifest"] == 1
 
 
@@ -162,7 +162,7 @@ def test_the_report_holds_every_figure_under_its_category(finished: WorkflowCopy
     with zipfile.ZipFile(tmp_path / "report.zip") as archive:
         names = archive.namelist()
         page = archive.read(next(name for name in names if name.endswith("report.html"))).decode()
-    for item in ("curves.svg", "reconstructions.png", "leaderboard.csv", "index.html", "leakage.json"):
+    for item in ("curves.svg", "leaderboard.csv", "index.html", "leakage.json"):
         assert item in page
     for category in ("Pretraining", "Leaderboard", "Data"):
         assert f'"{category}"' in page
@@ -171,7 +171,7 @@ def test_the_report_holds_every_figure_under_its_category(finished: WorkflowCopy
 def test_the_open_configuration_turns_real_x_rays_into_manifests_and_shards(tmp_path: Path, real_data: Path) -> None:
     workflow = WorkflowCopy.of_repository(tmp_path)
     open_data = ("--configfile", "config/open.yaml", "--config", f"open_data={real_data}")
-    workflow.build("shards", "manifests", *open_data)
+    workflow.build("shards", "manifests", "audit", *open_data)
     results = tmp_path / "results" / "open"
     nih = pl.read_parquet(results / "manifests" / "nih_cxr14.parquet")
     assert nih.height == 112_120

@@ -106,7 +106,7 @@ class WorkflowCopy:
     def stale(self, *arguments: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry-run would run, the targets left out."""
         output = self.run("--profile", "profiles/local", "--dry-run", *arguments)
-        targets = {"all", "sources", "manifests", "shards", "pretrain", "evaluate", "report"}
+        targets = {"all", "sources", "manifests", "shards", "audit", "pretrain", "evaluate", "report"}
         table = re.search(r"^job +count\n-+ +-+\n(.*?)^total ", output, re.MULTILINE | re.DOTALL)
         rows = [line.split() for line in table[1].splitlines()] if table else []
         return {rule: int(count) for rule, count in rows if rule not in targets}

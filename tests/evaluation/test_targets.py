@@ -31,7 +31,8 @@ def keys(manifest: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        ({}, [POSITIVE, NEGATIVE, IGNORED, NEGATIVE]),
+        ({}, [POSITIVE, NEGATIVE, IGNORED, IGNORED]),
+        ({"policy": "u_ignore"}, [POSITIVE, NEGATIVE, IGNORED, NEGATIVE]),
         ({"policy": "u_ones"}, [POSITIVE, NEGATIVE, POSITIVE, NEGATIVE]),
         ({"policy": "u_zeros"}, [POSITIVE, NEGATIVE, NEGATIVE, NEGATIVE]),
         ({"policy": "certain_only"}, [POSITIVE, NEGATIVE, IGNORED, IGNORED]),

@@ -45,7 +45,7 @@ def test_the_official_test_patients_and_no_others_are_tested_on(official: list[s
 
 
 def test_a_patient_in_both_official_parts_is_refused() -> None:
-    with pytest.raises(UserError, match="patient 'p1' is in the official train and test parts"):
+    with pytest.raises(UserError, match="patient 'p1' is in more than one official part"):
         assign_splits(rows(["p1", "p1"], ["train", "test"]), SplitSettings(scheme="official"), "made")
 
 

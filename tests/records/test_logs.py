@@ -53,7 +53,7 @@ def test_an_unforeseen_error_of_a_confidential_corpus_keeps_its_message_to_itsel
     assert stopped.value.code == 1
     terminal, log = capsys.readouterr().err, (tmp_path / "rule.log").read_text()
     assert terminal == f"error: ValueError in the pipeline's code; {tmp_path / 'rule.log'} says where\n"
-    assert "test_logs.py" in log
+    assert "in test_an_unforeseen_error_of_a_confidential_corpus_keeps_its_message_to_itself" in log
     assert cell not in terminal + log
 
 

@@ -91,6 +91,7 @@ def test_missing_images_are_left_to_the_inventory(trees: Trees, tmp_path: Path) 
 
 def test_the_official_parts_tear_patients_apart_and_scheme_patient_mends_it(trees: Trees) -> None:
     mimic = RawFolder(trees.images, MimicCxrLayout(format="mimic_cxr"))
+    mimic.fetch()
     cxlseg = RawFolder(trees.own, LAYOUT, {"images": mimic})
     cxlseg.fetch()
     with pytest.raises(UserError, match="is in more than one official part"):

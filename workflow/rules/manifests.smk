@@ -58,6 +58,12 @@ rule audit_leakage:
         "../scripts/audit_leakage.py"
 
 
+rule audit:
+    """Compare everything that is trained on with everything that is tested on."""
+    input:
+        rules.audit_leakage.output.audit,
+
+
 rule manifests:
     """Build every manifest."""
     input:
