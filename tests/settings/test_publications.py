@@ -24,6 +24,7 @@ STRICTNESS = {access: level for level, access in enumerate(get_args(Access))}
 MEASURED_BYTES = {
     "hannover": 51_822_291,
     "kermany": 1_235_512_464,
+    "nih_cxr14_samples": 4_556_735,
     "nih_cxr14_tables": 6_800_039,
     "openmask": 52_853_155,
 }
@@ -105,7 +106,9 @@ def test_the_size_of_a_pinned_set_is_about_what_was_measured(name: str) -> None:
 
 @pytest.mark.parametrize("name", PINNED)
 def test_whatever_is_fetched_from_github_is_fixed_to_a_commit(name: str) -> None:
-    for address in (str(PINNED[name].files_url), *PINNED[name].addresses.values()):
+    publication = PINNED[name]
+    addresses = [publication.addresses.get(path, f"{publication.files_url}{path}") for _, path in pinned_list(name)]
+    for address in addresses:
         if "github" in address:
             assert re.match(r"https://raw\.githubusercontent\.com/[\w-]+/[\w-]+/[0-9a-f]{40}/", address)
 
@@ -146,10 +149,10 @@ def test_pinned_tables_are_those_at_hand(real_data: Path) -> None:
     at_hand = real_data / "nih_cxr14" / "metadata"
     contents = {
         "data.csv": (real_data / "hannover_cxr_labs" / "data.csv").read_bytes(),
-        "Data_Entry_2017_v2020.csv.gz": (at_hand / "Data_Entry_2017_v2020.csv.gz").read_bytes(),
-        "BBox_List_2017.csv.gz": (at_hand / "BBox_List_2017.csv.gz").read_bytes(),
+        "metadata/Data_Entry_2017_v2020.csv.gz": (at_hand / "Data_Entry_2017_v2020.csv.gz").read_bytes(),
+        "metadata/BBox_List_2017.csv.gz": (at_hand / "BBox_List_2017.csv.gz").read_bytes(),
         # The copy at hand ends its last line, the published list does not.
-        "train_val_list.txt": gzip.decompress((at_hand / "train_val_list.txt.gz").read_bytes()).rstrip(),
+        "metadata/train_val_list.txt": gzip.decompress((at_hand / "train_val_list.txt.gz").read_bytes()).rstrip(),
     }
     pinned = {path: digest for name in ("hannover", "nih_cxr14_tables") for digest, path in pinned_list(name)}
     for path, content in contents.items():
@@ -158,9 +161,10 @@ def test_pinned_tables_are_those_at_hand(real_data: Path) -> None:
 
 def test_the_lists_of_medical_mae_are_those_of_its_paper() -> None:
     pinned = {path: digest for digest, path in pinned_list("nih_cxr14_tables")}
+    folder = "metadata/medical_mae"
     train = "60cc170f312a2301e5c9a8860fe36437e0ee632b4da8a890b855a669fe3069f4"
     val = "4ea551a628d287bbe19f474408975acfbee98437245956531101cbdab5c4c090"
-    assert (pinned["medical_mae/train_official.txt"], pinned["medical_mae/val_official.txt"]) == (train, val)
+    assert (pinned[f"{folder}/train_official.txt"], pinned[f"{folder}/val_official.txt"]) == (train, val)
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,10 @@ def all_files(root: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.glob("chest-xray/*/*/*")}
 
 
-def test_every_file_is_a_row_or_unlisted(root: Path) -> None:
+def test_every_file_is_a_row_or_left_out(root: Path) -> None:
     corpus = read(root)
     assert corpus.rows.schema == ROW_SCHEMA
-    assert {*corpus.rows["path"], *corpus.unlisted} == all_files(root)
+    assert {*corpus.rows["path"], *corpus.left_out} == all_files(root)
     assert set(corpus.rows["official_split"]) == {"train", "val", "test"}
     assert corpus.rows["key"].is_unique().all()
 
@@ -65,7 +65,7 @@ def test_altered_copies_are_counted_not_used(root: Path, caplog: pytest.LogCaptu
         corpus = read(root)
     copies = {path for path in all_files(root) if "/augmented_" in path}
     assert {path.split("/")[1] for path in copies} == {"train", "val"}
-    assert set(corpus.unlisted) == copies
+    assert set(corpus.left_out) == copies
     total = len(all_files(root))
     assert f"{len(copies)} of {total} images are altered copies, {len(copies)} left out" in caplog.text
 
@@ -73,7 +73,7 @@ def test_altered_copies_are_counted_not_used(root: Path, caplog: pytest.LogCaptu
 def test_altered_copies_can_be_kept(root: Path) -> None:
     corpus = read(root, augmented="keep")
     assert set(corpus.rows["path"]) == all_files(root)
-    assert corpus.unlisted == ()
+    assert corpus.left_out == ()
 
 
 def test_a_class_nobody_knows_is_named(root: Path) -> None:

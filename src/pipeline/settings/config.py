@@ -18,13 +18,18 @@ from pipeline.settings.probes import BootstrapSettings
 from pipeline.settings.reporting import ReportSettings
 
 
+OPEN_DATA = "{open_data}"
+"""What stands for the folder of open corpora in a source's root."""
+
+
 class Config(Settings):
     """Describe everything `all` builds; holds science only, never hardware."""
 
     pathvars: dict[str, str] = Field(default_factory=dict)
     """Where Snakemake puts things: `results` and others (see Snakemake's documentation of pathvars)."""
-    open_data: str = "data/open"
-    """Folder of the openly licensed corpora; `{open_data}` in a source's root stands for it."""
+    open_data: str | None = None
+    """Folder that holds the openly licensed corpora already, whose sources then download nothing; `{open_data}` in a
+    source's root stands for it, or for `data/open` where it is not given."""
     registry: str = "config/corpora.yaml"
     """File that says what publications there are and how they are had, relative to the working directory."""
     corpora: dict[Name, CorpusSettings]
@@ -93,11 +98,13 @@ def resolve(raw: Mapping[str, Any]) -> Config:
 
 
 def _with_open_data(config: Config) -> Config:
-    """Replace `{open_data}` in the roots of local sources."""
+    """Replace `{open_data}` in the roots of sources; where the folder is given, nothing below it is downloaded."""
     plain = config.model_dump(mode="json")
     for corpus in plain["corpora"].values():
-        if corpus["source"]["kind"] == "local":
-            corpus["source"]["root"] = corpus["source"]["root"].replace("{open_data}", config.open_data)
+        source = corpus["source"]
+        if OPEN_DATA in source.get("root", ""):
+            source["root"] = source["root"].replace(OPEN_DATA, config.open_data or "data/open")
+            source["kind"] = "local" if config.open_data else source["kind"]
     return Config.model_validate(plain)
 
 

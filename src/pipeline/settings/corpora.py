@@ -13,7 +13,7 @@ class LocalSource(Settings):
 
     kind: Literal["local"]
     root: str
-    """Folder of the raw files; `{open_data}` in it stands for the top-level setting of that name."""
+    """Folder of the raw files."""
     publications: tuple[Name, ...] = ()
     """Entries of the registry that say how the files are had, for the sentence when they are not there."""
 
@@ -41,7 +41,8 @@ class DownloadSource(Settings):
     publications: tuple[Name, ...] = Field(min_length=1)
     """Entries of the registry whose needed files are brought into the folder."""
     root: str
-    """Folder of the raw files; outside `results`, since it outlives them."""
+    """Folder of the raw files, outside `results`, since it outlives them; `{open_data}` in it stands for the top-level
+    setting of that name."""
 
 
 Source = Annotated[LocalSource | PhantomSource | DownloadSource, Field(discriminator="kind")]
@@ -99,7 +100,9 @@ class InventorySettings(Settings):
     checksums: bool = True
     """Whether the inventory holds the sha256 of every image; the leakage audit compares them."""
     allow_missing: int = Field(default=0, ge=0)
-    """How many listed images may be absent from the raw folder before the build stops."""
+    """How many listed files may be absent from the raw folder before the build stops."""
+    allow_unlisted: int = Field(default=0, ge=0)
+    """How many image files may stand in the raw folder without a row of any table before the build stops."""
     allow_unreadable: int = Field(default=0, ge=0)
     """How many files may be empty, truncated, of an unknown format, or rejected as no chest radiograph before the
     build stops."""

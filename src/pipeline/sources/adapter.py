@@ -23,7 +23,9 @@ class RawCorpus:
     attachments: tuple[str, ...] = ()
     """Masks, fixations, ECG files and the like that the rows name, relative to the corpus folder."""
     unlisted: tuple[str, ...] = ()
-    """Image files in the corpus folder that no table lists."""
+    """Image files in the folder of images that no table lists."""
+    left_out: tuple[str, ...] = ()
+    """Image files in the folder of images that a setting of the layout leaves out."""
 
 
 class Adapter(Protocol):

@@ -21,13 +21,14 @@ from pipeline.sources.locations import Trees
 
 MISSING = "missing"
 UNLISTED = "unlisted"
+LEFT_OUT = "left_out"
 UNREADABLE = (EMPTY, TRUNCATED, UNKNOWN_FORMAT, REJECTED)
 
 INVENTORY_SCHEMA = pl.Schema(
     {
         "path": pl.String(),  # relative to the corpus folder; images to the folder of images
         "role": pl.Enum(("table", "image", "attachment")),
-        "state": pl.Enum((PRESENT, MISSING, *UNREADABLE, UNLISTED)),
+        "state": pl.Enum((PRESENT, MISSING, *UNREADABLE, UNLISTED, LEFT_OUT)),
         "reason": pl.String(),  # why the file is unreadable; null where it is not
         "bytes": pl.Int64(),  # null where the file is missing
         "sha256": pl.String(),  # null where the file is missing or was not hashed
@@ -37,6 +38,7 @@ INVENTORY_SCHEMA = pl.Schema(
 _THREADS = 8  # enough to hide the latency of network storage
 _READ_AT_ONCE = 2**26  # bytes; an array of a whole corpus is hashed piece by piece
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".npy")  # of attachments that are looked into, as images all are
+_TAKE_OUT = "no table names them, so take them out of the folder"
 _NOTHING_KNOWN: Mapping[str, str] = MappingProxyType({})
 
 
@@ -48,7 +50,8 @@ class _Listed(NamedTuple):
     """What is known of its bytes."""
     hashed: bool
     """Whether a digest that is not known is computed."""
-    unlisted: bool = False
+    state: str | None = None
+    """The state, where it is known without looking."""
 
 
 def take_inventory(
@@ -73,8 +76,9 @@ def take_inventory(
         *(_Listed(trees.images, path, "image", known_images.get(path), checksums) for path in image_files(corpus.rows)),
         *(_Listed(trees.own, path, "attachment", known.get(path), checksums) for path in corpus.attachments),
         *(
-            _Listed(trees.images, path, "image", known_images.get(path), checksums, unlisted=True)
-            for path in corpus.unlisted
+            _Listed(trees.images, path, "image", known_images.get(path), checksums, state)
+            for state, paths in ((UNLISTED, corpus.unlisted), (LEFT_OUT, corpus.left_out))
+            for path in paths
         ),
     ]
     with ThreadPool(_THREADS) as pool:
@@ -101,14 +105,15 @@ def check_inventory(
     `remedy` says in the sentence what to do about it.
     """
     files = inventory.filter(pl.col("role") != "table")
-    for setting, states in {"allow_missing": [MISSING], "allow_unreadable": list(UNREADABLE)}.items():
+    limits = {"allow_missing": [MISSING], "allow_unreadable": list(UNREADABLE), "allow_unlisted": [UNLISTED]}
+    for setting, states in limits.items():
         bad = files.filter(pl.col("state").is_in(states))
         if bad.height > getattr(settings, setting):
             first = bad.row(0, named=True)
             path = (trees.images if first["role"] == "image" else trees.own) / first["path"]
             raise UserError(
-                f"corpus {name}: {bad.height} of {files.height} listed files are {count_states(bad)}, "
-                f"first {path}{_because(first['reason'])}; {remedy}, or set corpora.{name}.inventory.{setting} "
+                f"corpus {name}: {bad.height} of {files.height} files are {count_states(bad)}, "
+                f"first {path}{_because(first['reason'])}; {_TAKE_OUT if setting == 'allow_unlisted' else remedy}, or set corpora.{name}.inventory.{setting} "
                 f"to {bad.height} to go on without them"
             )
 
@@ -150,8 +155,8 @@ def _look(file: _Listed, stream: BinaryIO, size: int) -> tuple[FileState, str | 
 
 
 def _state(file: _Listed, stream: BinaryIO, size: int) -> FileState:
-    if file.unlisted:
-        return FileState(UNLISTED)
+    if file.state is not None:
+        return FileState(file.state)
     if file.role == "image" or file.path.endswith(_IMAGE_ENDINGS):
         return image_state(stream, size)
     if file.role == "attachment" and size == 0:

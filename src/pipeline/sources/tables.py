@@ -28,6 +28,12 @@ def read_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     return table.select(columns)
 
 
+def as_found(root: Path, name: str) -> str:
+    """Return the name of a table or list as it lies in the folder: with `.gz` where only that is there."""
+    zipped = f"{name}.gz"
+    return zipped if not (root / name).is_file() and (root / zipped).is_file() else name
+
+
 def read_list(path: Path) -> list[str]:
     """Read the non-empty lines of a text file, optionally gzipped."""
     require_file(path)

@@ -24,15 +24,15 @@ class NihCxr14Layout(LayoutSettings):
     access: ClassVar[Access] = "open"
     format: Literal["nih_cxr14"]
     table: str = "Data_Entry_2017_v2020.csv"
-    """Table of all images, optionally gzipped, relative to the corpus folder."""
+    """Table of all images, relative to the corpus folder; it and the lists may be gzipped, with `.gz` at their end."""
     train_val_list: str = "train_val_list.txt"
-    """The official list of training and validation images, optionally gzipped."""
-    test_list: str = "test_list.txt"
-    """The official list of test images, optionally gzipped."""
+    """The official list of training and validation images."""
+    test_list: str | None = "test_list.txt"
+    """The official list of test images; with none, they are the images that the other list does not name."""
     images: str = "images*/**/*.png"
     """Glob of the image files; a file name must be an `Image Index` of the table."""
     boxes_table: str | None = None
-    """Table of 984 boxes (`BBox_List_2017.csv`), optionally gzipped; they count pixels of the 1024 x 1024 images."""
+    """Table of 984 boxes (`BBox_List_2017.csv`); they count pixels of the 1024 x 1024 images."""
     val_list: str | None = None
     """List of images that leave the training part for validation, one a line; what follows a name is not read, so
     that the lists of Medical MAE, with labels behind the names, serve (spec Medical MAE A4: 75,312 / 11,212)."""

@@ -73,7 +73,7 @@ class Chestx6Layout(LayoutSettings):
     """Glob of the one folder that holds `train`, `val` and `test`, relative to the corpus folder."""
     augmented: Literal["exclude", "keep"] = "exclude"
     """What becomes of the `augmented_*` files, altered copies that stand in `val` too: `exclude` leaves them to the
-    inventory as unlisted."""
+    inventory as left out."""
 
 
 class CovidxLayout(LayoutSettings):

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def read_corpus(trees: Trees, layout: Chestx6Layout) -> RawCorpus:
-    """Read the official parts; altered copies are unlisted unless the layout keeps them."""
+    """Read the official parts; altered copies are left out unless the layout keeps them."""
     root = trees.own
     parts = list_classes(_only_folder(root, layout.folder), SPLITS)
     images = [image for part in parts for label in list_classes(part, FINDINGS) for image in list_images(label)]
@@ -43,8 +43,8 @@ def read_corpus(trees: Trees, layout: Chestx6Layout) -> RawCorpus:
     left_out = set(copies) if layout.augmented == "exclude" else set()
     log.info("%s: %d of %d images are altered copies, %d left out", root, len(copies), len(images), len(left_out))
     rows = [_row(image, root) for image in images if image not in left_out]
-    unlisted = tuple(image.relative_to(root).as_posix() for image in sorted(left_out))
-    return RawCorpus(manifest_rows(rows, root), (), unlisted=unlisted)
+    copies_left_out = tuple(image.relative_to(root).as_posix() for image in sorted(left_out))
+    return RawCorpus(manifest_rows(rows, root), (), left_out=copies_left_out)
 
 
 def _only_folder(root: Path, pattern: str) -> Path:

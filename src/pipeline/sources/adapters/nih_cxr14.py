@@ -10,7 +10,7 @@ from pipeline.settings.layouts.chest_xray import NihCxr14Layout
 from pipeline.sources.adapter import RawCorpus, complete_rows
 from pipeline.sources.boxes import add_boxes
 from pipeline.sources.locations import Trees
-from pipeline.sources.tables import find_images, parse_numbers, read_list, read_table, require_cells
+from pipeline.sources.tables import as_found, find_images, parse_numbers, read_list, read_table, require_cells
 
 NO_FINDING = "No Finding"
 FINDING_NAMES = {
@@ -46,6 +46,7 @@ OLDEST = 120  # years; the 2017 table holds ages like 411, which are typing erro
 def read_corpus(trees: Trees, layout: NihCxr14Layout) -> RawCorpus:
     """Read the table; every listed image has a row, whether its file is there or not."""
     root = trees.own
+    layout = _as_found(layout, root)
     table = root / layout.table
     raw = read_table(table, COLUMNS)
     files = find_images(root, layout.images)
@@ -70,6 +71,12 @@ def read_corpus(trees: Trees, layout: NihCxr14Layout) -> RawCorpus:
         tables=tuple(table for table in tables if table),
         unlisted=tuple(files[name] for name in unlisted),
     )
+
+
+def _as_found(layout: NihCxr14Layout, root: Path) -> NihCxr14Layout:
+    """Return the layout with the names that tables and lists have in the folder."""
+    names = layout.model_dump(include={"table", "train_val_list", "test_list", "boxes_table", "val_list"})
+    return layout.model_copy(update={part: as_found(root, name) for part, name in names.items() if name})
 
 
 def _age() -> pl.Expr:
@@ -106,7 +113,8 @@ def _read_boxes(table: Path, images: pl.Series) -> pl.DataFrame:
 
 
 def _official_split(images: pl.Series, root: Path, layout: NihCxr14Layout) -> pl.Series:
-    train, test = set(read_list(root / layout.train_val_list)), set(read_list(root / layout.test_list))
+    train = set(read_list(root / layout.train_val_list))
+    test = set(read_list(root / layout.test_list)) if layout.test_list else set(images) - train
     for image in sorted(train & test):
         raise UserError(
             f"{root}: image '{image}' is in both {layout.train_val_list} and {layout.test_list}; "
