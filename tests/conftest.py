@@ -6,12 +6,17 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from pipeline.manifests.schema import COMPANION_SCHEMA, MANIFEST_SCHEMA, write_manifest
 from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNKNOWN, finding_column
 from pipeline.settings.corpora import ShardSettings
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.stages.write_shards import write_shards
+
+# A loaded machine is slow at times, which is no failure of a law.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TINY_TASK = {"kind": "mae", "mask_ratio": 0.75, "decoder_width": 16, "decoder_depth": 1, "decoder_heads": 2}

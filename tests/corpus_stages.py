@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.settings.corpora import InventorySettings, LocalSource, SplitSettings
-from pipeline.settings.layouts import Layout
-from pipeline.settings.layouts.base import Role
+from pipeline.settings.layouts.base import LayoutSettings, Role
 from pipeline.sources.locations import Located
 from pipeline.stages.build_manifest import build_manifest
 from pipeline.stages.fetch_corpus import fetch_corpus
@@ -19,7 +18,7 @@ class RawFolder:
     """A corpus as it lies on disk; what the stages publish goes beside it."""
 
     root: Path
-    layout: Layout
+    layout: LayoutSettings
     lenders: Mapping[Role, "RawFolder"] = field(default_factory=dict)
 
     @property

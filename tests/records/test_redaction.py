@@ -33,9 +33,14 @@ def test_no_image_identifier_survives(identifier: str, around: str) -> None:
     ("text", "expected"),
     [
         (f"files/p10/p10000032/s50414267/{DICOM_ID}.jpg is gone", f"files/p10/p{MASK}/s{MASK}/{MASK}.jpg is gone"),
-        ("CheXpert/patient00001/study1/view1_frontal.jpg", f"CheXpert/patient{MASK}/study1/view1_frontal.jpg"),
+        ("CheXpert/patient00001/study1/view1_frontal.jpg", f"CheXpert/patient{MASK}/study1/{MASK}"),
         ("subject_id 123 at 2180-05-06 09:15:00", f"subject_id {MASK} at {MASK}"),
         ("image 1.2.840.113619.2.55.3 is broken", f"image {MASK} is broken"),
+        ("images/CHNCXR_0001_0.png is missing", f"images/{MASK} is missing"),
+        ("patient 'covidx:144' is torn", f"patient '{MASK}' is torn"),
+        ("'Right lower lobe opacity.' is no finding", f"'{MASK}' is no finding"),
+        ("taken on 06.05.2180 or 5/6/2180", f"taken on {MASK} or {MASK}"),
+        ("entries.csv has no column 'Patient Age'", "entries.csv has no column 'Patient Age'"),
         ("'small left pleural effusion today' in column 'text'", f"'{MASK}' in column 'text'"),
     ],
 )

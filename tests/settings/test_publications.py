@@ -10,8 +10,8 @@ import yaml
 from conftest import REPOSITORY
 from pydantic import ValidationError
 
-from pipeline.settings.layouts import Layout
 from pipeline.settings.layouts.base import Access, LayoutSettings
+from pipeline.settings.layouts.union import Layout
 from pipeline.settings.publications import Publication, Registry
 
 CONFIG = REPOSITORY / "config"

@@ -71,7 +71,7 @@ def test_a_missing_image_is_counted_and_named(corpus: Path) -> None:
     refused(
         corpus,
         r"1 of 4 files are missing \(1\), first .*00000002_000\.png; "
-        r"put the publisher's files there \(README, 'Real data'\), or set corpora",
+        r"put the publisher's files there \(README, 'Real data'\); or set corpora",
     )
     assert fetch(corpus, allow_missing=1).is_file()
 

@@ -45,3 +45,15 @@ def test_the_folder_that_kaggle_has_twice_is_refused(root: Path) -> None:
     twin.write_bytes(file.read_bytes())
     with pytest.raises(UserError, match="share a name; keep one of them"):
         read_corpus(Trees.alone(root), LAYOUT)
+
+
+def test_the_side_files_of_a_mac_that_the_archive_holds_are_no_images(root: Path) -> None:
+    before = read_corpus(Trees.alone(root), LAYOUT)
+    image = next(root.glob("chest_xray/test/NORMAL/*.jpeg"))
+    shadow = root / "__MACOSX" / image.relative_to(root)
+    shadow.parent.mkdir(parents=True)
+    for side_file in (shadow, shadow.with_name(f"._{image.name}"), image.with_name(f"._{image.name}")):
+        side_file.write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")
+    after = read_corpus(Trees.alone(root), LAYOUT)
+    assert after.rows.equals(before.rows)
+    assert after.unlisted == before.unlisted

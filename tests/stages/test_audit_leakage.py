@@ -11,7 +11,7 @@ from pipeline.records.errors import UserError
 from pipeline.settings.audit import AuditSettings
 from pipeline.settings.base import parse
 from pipeline.settings.corpora import PhantomSource, ShardSettings, SplitSettings
-from pipeline.settings.layouts import Layout
+from pipeline.settings.layouts.union import Layout
 from pipeline.sources.phantom.cohort import write_cohort
 from pipeline.stages.audit_leakage import audit_leakage
 from pipeline.stages.write_shards import write_shards

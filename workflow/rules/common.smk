@@ -5,8 +5,8 @@ from snakemake.exceptions import WorkflowError
 from pipeline.records.digests import code_digest, file_digest, module_file
 from pipeline.records.errors import UserError
 from pipeline.settings.config import resolve
-from pipeline.settings.corpora import is_confidential
-from pipeline.settings.registry import read_registry, release_digest
+from pipeline.settings.corpus import is_confidential
+from pipeline.settings.registry import find_publications, read_registry, release_digest
 from pipeline.sources.locations import (
     COHORT_MODULE,
     DOWNLOAD_MODULE,
@@ -21,7 +21,10 @@ try:
     resolved = resolve(config)
     check_configuration(resolved)
     config.update(resolved.model_dump(mode="json"))
-    registry = read_registry(Path(config["registry"])).publications
+    registry = read_registry(Path(config["registry"]))
+    for name, corpus in resolved.corpora.items():
+        names = getattr(corpus.source, "publications", ())
+        find_publications(registry, names, f"corpora.{name}.source.publications")
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -39,28 +42,46 @@ def script_code(name, modules=()):
     return code_digest([SCRIPTS / f"{name}.py", *map(module_file, modules)])
 
 
+def is_downloaded(corpus):
+    """Tell whether a corpus is downloaded here."""
+    return config["corpora"][corpus]["source"]["kind"] == "download"
+
+
 def publications_of(corpus):
-    """List the registry's entries that a corpus is downloaded from; none for other sources."""
+    """List the registry's entries that say how a corpus is had; none for synthetic ones."""
     names = config["corpora"][corpus]["source"].get("publications", [])
-    for name in names:
-        if name not in registry:
-            raise WorkflowError(
-                f"corpora.{corpus}.source.publications: there is no publication '{name}' in {config['registry']}"
-            )
-    return [registry[name] for name in names]
+    return [registry.publications[name] for name in names]
 
 
 def releases(wildcards):
     """Digest what decides which bytes the downloads of a corpus bring."""
-    return [
-        release_digest(publication) for publication in publications_of(wildcards.corpus)
-    ]
+    if not is_downloaded(wildcards.corpus):
+        return []
+    return [release_digest(entry) for entry in publications_of(wildcards.corpus)]
+
+
+def raw_source(corpus):
+    """Return a corpus's source without what only words a sentence."""
+    source = config["corpora"][corpus]["source"]
+    kept = {key: value for key, value in source.items() if key != "publications"}
+    return source if is_downloaded(corpus) else kept
+
+
+def own_source(wildcards):
+    """Return where a corpus's raw files come from."""
+    return raw_source(wildcards.corpus)
+
+
+def advice(wildcards):
+    """Name the publications that say how missing files are had; as a resource, it makes nothing stale."""
+    return ",".join(
+        config["corpora"][wildcards.corpus]["source"].get("publications", [])
+    )
 
 
 def connections(wildcards):
     """Ask for four connections to a publisher where the corpus is downloaded; profiles may allow fewer."""
-    source = config["corpora"][wildcards.corpus]["source"]
-    return 4 if source["kind"] == "download" else 0
+    return 4 if is_downloaded(wildcards.corpus) else 0
 
 
 def origin(wildcards):
@@ -104,7 +125,7 @@ def lender_inventories(wildcards):
 def lender_sources(wildcards):
     """Return the sources of the corpora that files are borrowed from, by role."""
     return {
-        role: config["corpora"][lender]["source"]
+        role: raw_source(lender)
         for role, lender in lenders(wildcards.corpus).items()
     }
 
@@ -116,7 +137,7 @@ def image_corpus(corpus):
 
 def image_source(wildcards):
     """Return the source of the corpus whose folder holds a corpus's images."""
-    return config["corpora"][image_corpus(wildcards.corpus)]["source"]
+    return raw_source(image_corpus(wildcards.corpus))
 
 
 def image_inventory(wildcards):

@@ -15,7 +15,7 @@ rule build_manifest:
         mem="4GB",
         runtime="1h",
     params:
-        source=lookup(dpath="corpora/{corpus}/source", within=config),
+        source=own_source,
         lenders=lender_sources,
         layout=lookup(dpath="corpora/{corpus}/layout", within=config),
         splits=lookup(dpath="corpora/{corpus}/splits", within=config),

@@ -16,8 +16,9 @@ rule fetch_corpus:
         mem="4GB",
         runtime="12h",
         origin=origin,
+        advice=advice,
     params:
-        source=lookup(dpath="corpora/{corpus}/source", within=config),
+        source=own_source,
         lenders=lender_sources,
         layout=lookup(dpath="corpora/{corpus}/layout", within=config),
         settings=lookup(dpath="corpora/{corpus}/inventory", within=config),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from pipeline.records.logs import rule_log
 from pipeline.settings.base import parse
 from pipeline.settings.corpora import InventorySettings, Source
-from pipeline.settings.layouts import Layout
-from pipeline.settings.registry import read_registry
+from pipeline.settings.layouts.parse import parse_layout
+from pipeline.settings.registry import find_publications, read_registry
 from pipeline.sources.locations import Located
 from pipeline.stages.fetch_corpus import fetch_corpus
 
@@ -22,8 +22,10 @@ with rule_log(snakemake.log[0], snakemake.params.confidential):
             role: Located(parse(Source, source), Path(snakemake.input[role]))
             for role, source in snakemake.params.lenders.items()
         },
-        layout=parse(Layout, snakemake.params.layout),
+        layout=parse_layout(snakemake.params.layout),
         settings=parse(InventorySettings, snakemake.params.settings),
-        publications=read_registry(Path(snakemake.input.registry)).publications,
+        publications=find_publications(
+            read_registry(Path(snakemake.input.registry)), filter(None, snakemake.resources.advice.split(",")), "advice"
+        ),
         connections=snakemake.resources.connections,
     )

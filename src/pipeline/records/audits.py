@@ -64,7 +64,7 @@ class AuditRecord(_Record):
     """Hold the whole audit: counts, and of images of open corpora their keys."""
 
     clean: bool
-    """Whether nothing is shared at all, so that nothing had to be accepted."""
+    """Whether no count that could be made is above 0, so that nothing had to be accepted."""
     near_identical_distance: int
     """Bits in which fingerprints of near-identical images may differ."""
     compared: tuple[Overlap, ...]

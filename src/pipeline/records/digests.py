@@ -10,6 +10,8 @@ from typing import Any
 
 PACKAGE = "pipeline"
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+CHANGE_NO_RESULT = frozenset(PACKAGE_ROOT / "records" / name for name in ("errors.py", "logs.py", "redaction.py"))
+"""Files that word what people read; an edit to them is no reason to compute anything again."""
 
 
 def file_digest(path: Path) -> str:
@@ -64,7 +66,7 @@ def _closure(entries: Iterable[Path]) -> set[Path]:
     reached: set[Path] = set()
     while waiting:
         path = waiting.pop()
-        if path not in reached:
+        if path not in reached and path not in CHANGE_NO_RESULT:
             reached.add(path)
             waiting.extend(_imported_files(path))
     return reached

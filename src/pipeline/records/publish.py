@@ -19,9 +19,9 @@ def publishing(path: Path) -> Iterator[Path]:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield scratch
-        _flush(scratch)
+        flush_to_disk(scratch)
         scratch.replace(path)
-        _flush(path.parent)
+        flush_to_disk(path.parent)
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -42,7 +42,8 @@ def publish_json(path: Path, content: Any) -> None:
     publish_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _flush(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, would outlive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -9,14 +9,13 @@ from pipeline.records.errors import UserError
 from pipeline.settings.audit import AuditSettings
 from pipeline.settings.base import Name, Settings
 from pipeline.settings.benchmarks import BenchmarkSettings, ProtocolSettings
-from pipeline.settings.corpora import CorpusSettings
+from pipeline.settings.corpus import CorpusSettings
 from pipeline.settings.encoders import ControlSettings, RandomEncoderSettings
 from pipeline.settings.evaluation import FeatureSettings
 from pipeline.settings.keys import nearest, valid_keys
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.settings.probes import BootstrapSettings
 from pipeline.settings.reporting import ReportSettings
-
 
 OPEN_DATA = "{open_data}"
 """What stands for the folder of open corpora in a source's root."""
@@ -79,8 +78,24 @@ class Config(Settings):
             for role, lender in corpus.layout.borrowed().items():
                 others = [other for other in self.corpora if other != name]
                 _require(f"corpora.{name}.layout.{role}_of", [lender], others, "other corpus")
-            for exclusion in corpus.splits.exclude:
-                _require(f"corpora.{name}.splits.exclude", [exclusion.patients_of], self.corpora, "corpus")
+            self._exclusions_end(name)
+        for place, overlap in enumerate(self.audit.accept):
+            for part in (overlap.trained, overlap.tested):
+                _require(f"audit.accept.{place}", [part.split("/")[0]], self.corpora, "corpus")
+
+    def _exclusions_end(self, name: str) -> None:
+        """Refuse corpora that wait for each other's manifests."""
+        waiting, reached = [name], set[str]()
+        while waiting:
+            exclusions = self.corpora[waiting.pop()].splits.exclude
+            others = [exclusion.patients_of for exclusion in exclusions]
+            _require(f"corpora.{name}.splits.exclude", others, self.corpora, "corpus")
+            if name in others:
+                raise ValueError(
+                    f"corpora.{name}.splits.exclude leads back to '{name}' itself; let only one of two corpora give way"
+                )
+            waiting += set(others) - reached
+            reached |= set(others)
 
 
 def resolve(raw: Mapping[str, Any]) -> Config:

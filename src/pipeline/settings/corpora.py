@@ -1,11 +1,10 @@
-"""Settings of the corpora: where the raw files are, how they are laid out, how patients are split."""
+"""Settings of what is done with a corpus: where the raw files are, how they are checked, split and stored."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.settings.base import Fraction, Name, Settings
-from pipeline.settings.layouts import Layout
 
 
 class LocalSource(Settings):
@@ -106,23 +105,3 @@ class InventorySettings(Settings):
     allow_unreadable: int = Field(default=0, ge=0)
     """How many files may be empty, truncated, of an unknown format, or rejected as no chest radiograph before the
     build stops."""
-
-
-def is_confidential(source: Source, layout: Layout) -> bool:
-    """Tell whether a corpus may not show in logs and reports: it is real, and its publisher asks for an agreement."""
-    return layout.access != "open" and not isinstance(source, PhantomSource)
-
-
-class CorpusSettings(Settings):
-    """Describe one corpus from its raw files to its shards."""
-
-    source: Source
-    """Where the raw files come from."""
-    layout: Layout
-    """How the raw files are laid out."""
-    inventory: InventorySettings = InventorySettings()
-    """How the raw files are checked."""
-    splits: SplitSettings
-    """How patients are split."""
-    shards: ShardSettings | None = None
-    """How images are stored; without it the corpus has a manifest but no shards."""

@@ -28,7 +28,8 @@ class Publication(Settings):
     files_url: str | None = Field(default=None, pattern="^https://.*/$")
     """Address that file paths are appended to; none where the set can only be had by hand."""
     checksums: str = "SHA256SUMS.txt"
-    """The list of files with their sha256: a file below `files_url`, or with `pinned` one of this project."""
+    """The list of files with their sha256: a file below `files_url`, or with `pinned` one of this project, which a
+    registry names relative to itself."""
     pinned: bool = False
     """Whether `checksums` names a file of this project, beside the registry, instead of one of the publisher's."""
     needed: tuple[str, ...] = ("**",)

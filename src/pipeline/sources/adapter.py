@@ -8,7 +8,8 @@ import polars as pl
 
 from pipeline.manifests.schema import COMPANION_SCHEMA, FINDING_SCHEMA, ROW_SCHEMA
 from pipeline.manifests.vocabulary import UNKNOWN
-from pipeline.settings.layouts import Layout
+from pipeline.records.errors import UserError
+from pipeline.settings.layouts.base import LayoutSettings
 from pipeline.sources.locations import Trees, adapter_module
 
 
@@ -31,26 +32,33 @@ class RawCorpus:
 class Adapter(Protocol):
     """Read one publisher's layout."""
 
-    def read_corpus(self, trees: Trees, layout: Layout) -> RawCorpus:
+    def read_corpus(self, trees: Trees, layout: LayoutSettings) -> RawCorpus:
         """Read the tables below `trees.own`. Raises `UserError` naming file, row or column that is wrong."""
         ...
 
 
-def read_corpus(trees: Trees, layout: Layout) -> RawCorpus:
-    """Read a corpus by the adapter of its layout."""
+def read_corpus(trees: Trees, layout: LayoutSettings) -> RawCorpus:
+    """Read a corpus by the adapter of its layout. Raises `UserError` also where no row comes of it."""
     # Imported by name so that an edit to one adapter makes only that adapter's corpora stale.
     adapter = cast(Adapter, import_module(adapter_module(layout.format)))
-    return adapter.read_corpus(trees, layout)
+    corpus = adapter.read_corpus(trees, layout)
+    if corpus.rows.is_empty():
+        raise UserError(
+            f"{trees.own} gives no row: {', '.join(corpus.tables[:3]) or 'no file'} names an image that the layout "
+            f"'{layout.format}' keeps; use the publisher's original files or correct the corpus's layout settings"
+        )
+    return corpus
 
 
 def complete_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Add what the publisher says nothing of, and bring the columns into schema order.
 
-    Findings without a column become `unknown`, companions null; patients count as known.
+    Findings without a column, or without a word in a row, become `unknown`, companions null; patients count as known.
     """
     defaults = dict.fromkeys(COMPANION_SCHEMA) | dict.fromkeys(FINDING_SCHEMA, UNKNOWN) | {"patient_known": True}
     absent = [pl.lit(value).alias(column) for column, value in defaults.items() if column not in rows.columns]
-    return _with_mask_places(rows).with_columns(absent).select(ROW_SCHEMA.names()).cast(dict(ROW_SCHEMA))  # type: ignore[arg-type]
+    complete = _with_mask_places(rows).with_columns(absent).select(ROW_SCHEMA.names())
+    return complete.cast(dict(ROW_SCHEMA)).with_columns(pl.col(list(FINDING_SCHEMA)).fill_null(UNKNOWN))  # type: ignore[arg-type]
 
 
 def _with_mask_places(rows: pl.DataFrame) -> pl.DataFrame:

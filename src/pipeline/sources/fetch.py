@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from pipeline.records.errors import UserError
-from pipeline.settings.corpora import DownloadSource, PhantomSource, Source
+from pipeline.settings.corpora import DownloadSource, LocalSource, PhantomSource, Source
 from pipeline.settings.publications import Publication
 from pipeline.sources.locations import COHORT_MODULE, DOWNLOAD_MODULE, JOURNAL_MODULE, Located
 
@@ -27,21 +27,20 @@ def fetch_raw(
         return dict(import_module(JOURNAL_MODULE).verified_digests(root))
     elif not root.is_dir():
         raise UserError(
-            f"the folder {root} does not exist; {remedy(source, publications)} or correct the corpus's source.root"
+            f"the folder {root} does not exist; {remedy(source, publications)}, or correct the corpus's source.root"
         )
     return {}
 
 
 def remedy(source: Source, publications: Mapping[str, Publication]) -> str:
     """Say how missing files are had: what to download and where to put it, as far as the registry knows."""
-    names = () if isinstance(source, PhantomSource) else source.publications
-    entries = [publications[name] for name in names if publications[name].by_hand]
-    if isinstance(source, PhantomSource) or not entries:
-        return "put the publisher's files there (README, 'Real data')"
-    return (
-        " and ".join(
-            f"get {entry.title} {entry.version} from {entry.page} ({entry.access} access): {entry.by_hand.strip()}"
-            for entry in entries
+    by_hand = [entry for entry in publications.values() if entry.by_hand and not entry.files_url]
+    if by_hand and not isinstance(source, PhantomSource):
+        ways = (
+            f"get {entry.title} {entry.version} from {entry.page} ({entry.access} access): {entry.by_hand.strip(' .')}"
+            for entry in by_hand
         )
-        + f", with {source.root} as the folder,"
-    )
+        return f"{' and '.join(ways)} (the corpus folder is {source.root})"
+    if isinstance(source, LocalSource):
+        return "put the publisher's files there (README, 'Real data')"
+    return "run snakemake with --forcerun fetch_corpus"

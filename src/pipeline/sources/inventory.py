@@ -39,6 +39,7 @@ _THREADS = 8  # enough to hide the latency of network storage
 _READ_AT_ONCE = 2**26  # bytes; an array of a whole corpus is hashed piece by piece
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".npy")  # of attachments that are looked into, as images all are
 _TAKE_OUT = "no table names them, so take them out of the folder"
+_FETCH_AGAIN = "run snakemake with --forcerun fetch_corpus for the corpus they belong to"
 _NOTHING_KNOWN: Mapping[str, str] = MappingProxyType({})
 
 
@@ -110,10 +111,12 @@ def check_inventory(
         bad = files.filter(pl.col("state").is_in(states))
         if bad.height > getattr(settings, setting):
             first = bad.row(0, named=True)
+            borrowed = first["role"] == "image" and trees.images != trees.own
             path = (trees.images if first["role"] == "image" else trees.own) / first["path"]
+            helps = _TAKE_OUT if setting == "allow_unlisted" else _FETCH_AGAIN if borrowed else remedy
             raise UserError(
                 f"corpus {name}: {bad.height} of {files.height} files are {count_states(bad)}, "
-                f"first {path}{_because(first['reason'])}; {_TAKE_OUT if setting == 'allow_unlisted' else remedy}, or set corpora.{name}.inventory.{setting} "
+                f"first {path}{_because(first['reason'])}; {helps}; or set corpora.{name}.inventory.{setting} "
                 f"to {bad.height} to go on without them"
             )
 

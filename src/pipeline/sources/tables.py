@@ -8,15 +8,17 @@ import polars as pl
 
 from pipeline.records.errors import UserError
 
+_BLANKS = [""]  # also in quotes, which some publishers write around every cell
+
 
 def read_table(path: Path, columns: Sequence[str]) -> pl.DataFrame:
-    """Read the named columns of a CSV file, optionally gzipped, all as text; blanks are null.
+    """Read the named columns of a CSV file, optionally gzipped, all as text; blanks are null, also in quotes.
 
     Raises `UserError` where the file is absent, a needed column is, or a row does not parse.
     """
     require_file(path)
     try:
-        table = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=False)
+        table = pl.read_csv(path, infer_schema=False, null_values=_BLANKS, truncate_ragged_lines=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UserError(f"{path} is not a readable CSV table: {_first_line(error)}; download it again") from error
     absent = [column for column in columns if column not in table.columns]
@@ -66,10 +68,13 @@ def require_cells(table: pl.DataFrame, column: str, wrong: pl.Series, path: Path
 def find_images(root: Path, pattern: str) -> dict[str, str]:
     """Map the name of each image file that the glob finds to its path relative to `root`.
 
-    Raises `UserError` where two files share a name, since the tables name images by it.
+    The side files of macOS, `._*` and all below `__MACOSX`, have the endings of the images they belong to, but are
+    none; they are passed over. Raises `UserError` where two files share a name, since the tables name images by it.
     """
     found: dict[str, str] = {}
     for path in sorted(root.glob(pattern)):
+        if path.name.startswith("._") or "__MACOSX" in path.relative_to(root).parts:
+            continue
         relative = path.relative_to(root).as_posix()
         if path.name in found:
             raise UserError(f"{root}: '{found[path.name]}' and '{relative}' share a name; keep one of them")
@@ -93,7 +98,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     """Read only the named columns of a CSV file, as `read_table` does; for large tables, of which few are needed."""
     require_file(path)
     try:
-        return pl.scan_csv(path, infer_schema=False).select(columns).collect()
+        return pl.scan_csv(path, infer_schema=False, null_values=_BLANKS).select(columns).collect()
     except (pl.exceptions.PolarsError, OSError):
         return read_table(path, columns)  # finds the words for what is wrong
 
@@ -103,3 +108,11 @@ def require_lines(wrong: pl.Series, path: Path, what: str) -> None:
     lines = wrong.fill_null(value=False).arg_true()
     if len(lines):
         raise UserError(f"{path}, line {int(lines[0]) + 2}: {what}; use the publisher's original table")
+
+
+def require_own_keys(rows: pl.DataFrame, root: Path) -> None:
+    """Raise `UserError` naming the first two image files whose names give one key; `rows` have `key` and `path`."""
+    shared = rows.filter(pl.col("key").is_duplicated())
+    if shared.height:
+        one, other, *_ = shared.filter(pl.col("key") == shared["key"][0])["path"]
+        raise UserError(f"{root}: the names of '{one}' and '{other}' are too much alike; rename one of them")

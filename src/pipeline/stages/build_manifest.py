@@ -11,8 +11,7 @@ from pipeline.manifests.splits import assign_splits, exclude_patients
 from pipeline.records.digests import file_digest
 from pipeline.records.errors import UserError
 from pipeline.settings.corpora import SplitSettings
-from pipeline.settings.layouts import Layout
-from pipeline.settings.layouts.base import Role
+from pipeline.settings.layouts.base import LayoutSettings, Role
 from pipeline.sources.adapter import read_corpus
 from pipeline.sources.locations import TAKE_INVENTORY_AGAIN, Located, locate
 
@@ -23,7 +22,7 @@ def build_manifest(
     name: str,
     own: Located,
     lenders: Mapping[Role, Located],
-    layout: Layout,
+    layout: LayoutSettings,
     splits: SplitSettings,
     others: Mapping[str, Path],
     manifest: Path,

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from pipeline.settings.corpora import InventorySettings
-from pipeline.settings.layouts import Layout
-from pipeline.settings.layouts.base import Role
+from pipeline.settings.layouts.base import LayoutSettings, Role
 from pipeline.settings.publications import Publication
 from pipeline.sources.adapter import read_corpus
 from pipeline.sources.fetch import fetch_raw, remedy
@@ -25,7 +24,7 @@ def fetch_corpus(
     name: str,
     own: Located,
     lenders: Mapping[Role, Located],
-    layout: Layout,
+    layout: LayoutSettings,
     settings: InventorySettings,
     publications: Mapping[str, Publication],
     connections: int,

@@ -8,17 +8,18 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.records.errors import UserError
+from pipeline.records.sizes import readable_bytes
 from pipeline.settings.config import Config, resolve
 from pipeline.settings.corpora import PhantomSource
 from pipeline.settings.publications import Publication
-from pipeline.settings.registry import read_registry
+from pipeline.settings.registry import find_publications, read_registry
 
 COLUMNS = ("corpus", "from", "access", "files", "size", "licence", "where")
 
 
 def tabulate_sources(config: Config) -> Table:
     """Return one row per corpus and publication: what it is, who may have it, how large it is, where it goes."""
-    publications = read_registry(Path(config.registry)).publications
+    registry = read_registry(Path(config.registry))
     table = Table(title="What 'sources' brings")
     for column in COLUMNS:
         table.add_column(column, overflow="fold")
@@ -27,8 +28,8 @@ def tabulate_sources(config: Config) -> Table:
         if isinstance(source, PhantomSource):
             table.add_row(name, "made here, synthetic", "open", "", "", "", "")
             continue
-        for publication in source.publications:
-            table.add_row(name, *_published(publications[publication]), source.root)
+        for entry in find_publications(registry, source.publications, f"corpora.{name}.source").values():
+            table.add_row(name, *_published(entry), source.root)
         if not source.publications:
             table.add_row(name, "there already", corpus.layout.access, "", "", "", source.root)
     return table
@@ -40,22 +41,13 @@ def _published(entry: Publication) -> tuple[str, ...]:
         f"{entry.title} {entry.version}{by_hand}\n{entry.page}",
         entry.access,
         f"{entry.files:,}",
-        readable_size(entry.bytes),
+        readable_bytes(entry.bytes),
         entry.licence,
     )
-
-
-def readable_size(count: float) -> str:
-    """Return a number of bytes with a unit a person reads: 570000000000 as `570.0 GB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 if __name__ == "__main__":
     try:
         Console(width=160).print(tabulate_sources(resolve(yaml.safe_load(Path(sys.argv[1]).read_bytes()))))
-    except UserError as error:
+    except (UserError, OSError, yaml.YAMLError) as error:
         sys.exit(f"error: {error}")

@@ -24,7 +24,7 @@ from pipeline.sources.locations import TAKE_INVENTORY_AGAIN
 log = logging.getLogger(__name__)
 
 Digest = Callable[[Path], str]
-"""Digest of a file, taken once however many images the file holds."""
+"""Digest of a file, remembered so that an array of many images is not read for each of them."""
 
 ImageRow = dict[str, str]
 """What the manifest says of one image; `sha256` is null where it was not hashed."""

@@ -2,12 +2,15 @@
 
 import csv
 from pathlib import Path
+from pkgutil import iter_modules
 
 import cv2
 import numpy as np
 import pytest
 
 from pipeline.settings.corpora import PhantomSource
+from pipeline.sources import adapters
+from pipeline.sources.phantom import trees as phantom_trees
 from pipeline.sources.phantom.cohort import write_cohort
 from pipeline.sources.phantom.patient import sample_patient
 from pipeline.sources.phantom.risk import Finding
@@ -16,7 +19,9 @@ from pipeline.sources.phantom.trees import chexpert
 from pipeline.sources.phantom.trees.nih_cxr14 import mined_labels
 
 SOURCE = PhantomSource(kind="phantom", patients=30, image_size=64, first_patient=11, test_fraction=0.3)
+FEW = PhantomSource(kind="phantom", patients=5, image_size=32, first_patient=11, test_fraction=0.3)
 LAYOUTS = ["chexpert", "nih_cxr14"]
+EVERY_LAYOUT = sorted(module.name for module in iter_modules(phantom_trees.__path__))
 
 CHEXPERT_COLUMNS = (
     "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,"
@@ -46,10 +51,22 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_same_settings_give_the_same_bytes(layout: str, trees: dict[str, Path], tmp_path: Path) -> None:
-    write_cohort(tmp_path / "again", SOURCE, layout)
-    assert contents(tmp_path / "again") == contents(trees[layout])
+@pytest.mark.parametrize("layout", EVERY_LAYOUT)
+def test_the_same_settings_give_the_same_bytes(layout: str, tmp_path: Path) -> None:
+    for name in ("once", "again"):
+        write_cohort(tmp_path / name, FEW, layout)
+    assert contents(tmp_path / "once")
+    assert contents(tmp_path / "again") == contents(tmp_path / "once")
+
+
+def test_another_seed_gives_other_patients(tmp_path: Path) -> None:
+    write_cohort(tmp_path / "one", FEW, "chexpert")
+    write_cohort(tmp_path / "other", FEW.model_copy(update={"seed": 1}), "chexpert")
+    assert contents(tmp_path / "one") != contents(tmp_path / "other")
+
+
+def test_every_layout_that_is_read_has_a_phantom() -> None:
+    assert sorted(module.name for module in iter_modules(adapters.__path__)) == EVERY_LAYOUT
 
 
 def test_a_number_is_the_same_person_in_both_layouts(trees: dict[str, Path]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.records.digests import file_digest
 from pipeline.settings.base import parse
 from pipeline.settings.corpora import InventorySettings, PhantomSource
-from pipeline.settings.layouts import Layout
+from pipeline.settings.layouts.union import Layout
 from pipeline.sources.adapter import RawCorpus, read_corpus
 from pipeline.sources.inventory import check_inventory, take_inventory
 from pipeline.sources.locations import Trees

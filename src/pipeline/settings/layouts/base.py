@@ -16,6 +16,8 @@ class LayoutSettings(Settings):
 
     access: ClassVar[Access]
     """What the publisher asks for before the data may be read."""
+    format: str
+    """Names the adapter."""
 
     def borrowed(self) -> dict[Role, str]:
         """Name, by role, the corpora of the configuration whose folders hold files of this one."""

@@ -92,11 +92,16 @@ class CovidxLayout(LayoutSettings):
 
 
 class OpenmaskLayout(LayoutSettings):
-    """COVID-19 Chest X-ray Segmentations of General Blockchain: masks by radiologists."""
+    """COVID-19 Chest X-ray Segmentations of General Blockchain: masks by radiologists, as crops with their places."""
 
     access: ClassVar[Access] = "open"
     format: Literal["openmask"]
-    table: str = "masks.csv"
+    structures: str = "structure.csv"
     """Table of all masks, relative to the corpus folder."""
+    metadata: str = "metadata.csv"
+    """Table of the ieee8023 collection, which names the patients, relative to the corpus folder."""
     images: str = "images"
-    """Folder of the image files; a file that the table does not name is counted as unlisted."""
+    """Folder of the image files; a file that the table of masks does not name is counted as unlisted."""
+    masks_table: str | None = None
+    """Table of masks as large as their images (columns `image`, `mask`, `cls` and `view`), read instead of the two;
+    null for the publisher's form. It names no patients."""

@@ -52,7 +52,7 @@ class Risk:
 
 
 RISKS = {
-    Finding.CARDIOMEGALY: Risk(prevalence=0.25, chronic=0.8, cardiac_load=0.85),
+    Finding.CARDIOMEGALY: Risk(prevalence=0.25, chronic=0.8, cardiac_load=0.45),
     Finding.PLEURAL_EFFUSION: Risk(prevalence=0.32, chronic=0.4, cardiac_load=0.35, fluid=0.5),
     Finding.CONSOLIDATION: Risk(prevalence=0.20, chronic=0.3, inflammation=0.7),
     Finding.PNEUMOTHORAX: Risk(prevalence=0.10, chronic=0.3, obstruction=0.35),
