@@ -8,7 +8,8 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -92,10 +93,39 @@ def test_a_second_run_touches_only_what_differs(tmp_path: Path, ending: str) -> 
     (folder / "readme.txt").write_bytes(b"HELLO")
     (folder / "mine.txt").write_bytes(b"kept")
     before = {path: path.stat() for path in folder.rglob("*.*") if path.is_file()}
-    unpack(archive, folder)
+    unpack(archive, folder, replaced=[PurePosixPath("readme.txt")])
     assert tree(folder) == {**FILES, "mine.txt": b"kept"}
     changed = [path.name for path, state in before.items() if path.stat().st_ino != state.st_ino]
     assert changed == ["readme.txt"]
+
+
+def test_the_digests_of_all_members_are_given_whether_they_were_there_or_not(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "set.zip", [*FILES.items()])
+    digests = {PurePosixPath(path): sha256(content).hexdigest() for path, content in FILES.items()}
+    assert unpack(archive, tmp_path) == digests
+    assert unpack(archive, tmp_path) == digests
+
+
+def test_somebody_elses_file_is_not_replaced_and_nothing_else_is_placed(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a b.png").write_bytes(b"mine")
+    archive = pack(tmp_path / "set.zip", [*FILES.items()])
+    with pytest.raises(UserError, match=r"set.zip: member 'images/a b.png' differs from the file that is there"):
+        unpack(archive, tmp_path)
+    assert set(tree(tmp_path)) == {"set.zip", "images/a b.png"}
+    assert (tmp_path / "images" / "a b.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("member", ["set{ending}", "./set{ending}", "set{ending}/a.png", "kept", "kept/a.png"])
+def test_a_member_in_the_place_of_the_archive_or_a_reserved_one_is_refused(
+    tmp_path: Path, ending: str, member: str
+) -> None:
+    archive = pack(tmp_path / f"set{ending}", [("good.txt", b"good"), (member.format(ending=ending), b"bad")])
+    before = tree(tmp_path)
+    with pytest.raises(UserError, match=r"set.*: member '.*' would take the place of the archive, of a downloaded"):
+        unpack(archive, tmp_path, reserved=[PurePosixPath("kept")])
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize("ending", [".zip", ".tar"])

@@ -125,8 +125,7 @@ def lender_inventories(wildcards):
 def lender_sources(wildcards):
     """Return the sources of the corpora that files are borrowed from, by role."""
     return {
-        role: raw_source(lender)
-        for role, lender in lenders(wildcards.corpus).items()
+        role: raw_source(lender) for role, lender in lenders(wildcards.corpus).items()
     }
 
 

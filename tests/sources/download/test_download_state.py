@@ -1,12 +1,10 @@
 import fcntl
 import hashlib
-import io
 import json
 import logging
 import os
 import stat
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -162,14 +160,13 @@ def test_a_correction_of_a_file_that_is_not_listed_is_refused(tmp_path: Path) ->
         bring(server, tmp_path, known_mismatches={"no_such_file": sha256(b"")})
 
 
-def test_a_pinned_list_is_that_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_pinned_list_is_that_of_the_project(tmp_path: Path) -> None:
+    pinned = tmp_path / "checksums.txt"
     with publishing_at_loopback(FILES, open_publisher()) as server:
-        with pytest.raises(UserError, match=r"^config/checksums/demo.txt does not exist"):
-            bring(server, tmp_path / "raw", checksums="demo.txt", pinned=True)
-        Path("config/checksums").mkdir(parents=True)
-        Path("config/checksums/demo.txt").write_bytes(server.listed)
-        bring(server, tmp_path / "raw", checksums="demo.txt", pinned=True)
+        with pytest.raises(UserError, match=r"^the list of files .*/checksums.txt does not exist"):
+            bring(server, tmp_path / "raw", checksums=str(pinned), pinned=True)
+        pinned.write_bytes(server.listed)
+        bring(server, tmp_path / "raw", checksums=str(pinned), pinned=True)
     assert is_complete(tmp_path / "raw", FILES)
     assert len(server.requests) == len(FILES)
 
@@ -205,26 +202,6 @@ def test_two_publications_do_not_replace_each_others_files_for_ever(tmp_path: Pa
     with publishing_at_loopback(second, open_publisher()) as server, pytest.raises(UserError, match=said):
         download("another", publication_at(server.url, access="open"), tmp_path, 1, POLICY, QuickClock())
     assert is_complete(tmp_path, first)
-
-
-def zipped(members: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
-
-
-def test_archives_are_unpacked_once_beside_themselves(tmp_path: Path) -> None:
-    members = {"reports/s1.txt": b"FINAL REPORT", "reports/s2.txt": b"WET READ"}
-    files = {"text/reports.zip": zipped(members), "other.zip": zipped({"x": b""})}
-    with publishing_at_loopback(files, open_publisher()) as server:
-        bring(server, tmp_path, unpack=("text/*.zip",))
-        assert is_complete(tmp_path / "text", members)
-        assert not (tmp_path / "x").exists()
-        (tmp_path / "text" / "reports" / "s1.txt").write_text("edited since")
-        bring(server, tmp_path, unpack=("text/*.zip",))
-    assert (tmp_path / "text" / "reports" / "s1.txt").read_text() == "edited since"
 
 
 def test_a_second_process_waits_for_the_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

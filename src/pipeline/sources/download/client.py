@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pipeline.records.errors import UserError
 from pipeline.sources.download.policy import TransferPolicy
 from pipeline.sources.download.retry import TryAgain
-from pipeline.sources.download.session import USER_AGENT, Origin, Session, origin
+from pipeline.sources.download.session import USER_AGENT, Origin, Session, origin, quote_address
 
 _REDIRECTS = (
     HTTPStatus.MOVED_PERMANENTLY,
@@ -35,9 +35,10 @@ class Client:
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[HTTPResponse]:
         """Yield the last answer of logging in and following redirects; its body is not read yet.
 
-        Raises `TryAgain` where the network fails.
+        Signs in the address that no request may hold, such as a space, are quoted. Raises `TryAgain` where the
+        network fails, `UserError` where the address or that of a redirect is none.
         """
-        response, url = self._get(url, headers)
+        response, url = self._get(quote_address(url), headers)
         try:
             yield response
         finally:
@@ -53,9 +54,11 @@ class Client:
     def abort(self) -> None:
         """End what another thread waits for on these connections."""
         for connection in list(self._connections.values()):
-            if connection.sock is not None:
+            # Read once: the connection's own thread may close it, and forget the socket, at any moment.
+            socket = connection.sock
+            if socket is not None:
                 with suppress(OSError):
-                    connection.sock.shutdown(SHUT_RDWR)
+                    socket.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connections."""
@@ -98,9 +101,8 @@ class Client:
         """Send one request; where the network fails, return the failure's name: its frames hold what was sent."""
         try:
             parts = urlsplit(url)
-            connection.putrequest(
-                "GET", parts.path + (f"?{parts.query}" if parts.query else ""), skip_accept_encoding=True
-            )
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.putrequest("GET", target, skip_accept_encoding=True)
             for name, value in {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}.items():
                 connection.putheader(name, value)
             self._session.put_secrets(connection, url, log_in)

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.records.errors import UserError
+from pipeline.records.sizes import readable_bytes
 from pipeline.settings.publications import Publication
 from pipeline.sources.download.policy import TransferPolicy
 
@@ -17,12 +18,3 @@ def require_space(root: Path, publication: Publication, bytes_there: int, policy
             f"{root} has {readable_bytes(free)} free, and the rest of {publication.title} needs "
             f"{readable_bytes(needed)}; make room or choose another source.root"
         )
-
-
-def readable_bytes(count: float) -> str:
-    """Return a size in the unit that suits it."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.2f} TB"

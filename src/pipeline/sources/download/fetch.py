@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -41,7 +41,7 @@ def download(
 
     What is there and verified is not fetched again, and without anything to fetch neither network nor
     credentials are used. A run that is stopped, in whatever way, leaves no file under its name that
-    is not whole, and the next run goes on where it stopped.
+    is not whole, and the next run goes on where it stopped. What is unpacked from archives is kept whole likewise.
 
     Args:
         name: The publication's name in the registry; the downloader's records stand in `root/.download/name`.
@@ -53,22 +53,15 @@ def download(
 
     Raises:
         UserError: The set is to be had by hand and the folder does not exist; credentials are missing or refused;
-            the disk is too small; a file cannot be fetched or does not verify.
+            the disk is too small; a file cannot be fetched or does not verify; an archive cannot be unpacked.
     """
     if publication.files_url is None:
         _require_folder(publication, root)
         return
-    try:
-        with locked(root / STATE_FOLDER), Journal(root / STATE_FOLDER / name / JOURNAL) as journal:
-            folder = root / STATE_FOLDER / name
-            files = _Download(
-                publication, publication.files_url, root, folder, connections, policy, clock, journal
-            ).bring()
-            unpack_archives(files, publication.unpack, root, folder / "unpacked.jsonl")
-    except OSError as error:
-        # The error's own text names the file.
-        reason = error.strerror or type(error).__name__
-        raise UserError(f"cannot read or write in {root}: {reason}; mend that and run again") from None
+    folder = root / STATE_FOLDER / name
+    with _failing_by_name(root), locked(root / STATE_FOLDER), Journal(folder / JOURNAL) as journal:
+        files = _Download(publication, publication.files_url, root, folder, connections, policy, clock, journal).bring()
+        unpack_archives(files, publication.unpack, root, journal)
 
 
 def _require_folder(publication: Publication, root: Path) -> None:
@@ -77,6 +70,16 @@ def _require_folder(publication: Publication, root: Path) -> None:
             f"{publication.title} {publication.version} cannot be fetched by the pipeline and {root} does not exist: "
             f"{publication.by_hand} (page: {publication.page}; folder: {root})"
         )
+
+
+@contextmanager
+def _failing_by_name(root: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one sentence that names the corpus folder only: a file's name may be private."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UserError(f"cannot read or write in {root}: {reason}; mend that and run again") from None
 
 
 @dataclass(frozen=True)

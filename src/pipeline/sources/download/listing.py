@@ -14,9 +14,6 @@ from pipeline.sources.download.retry import Retries
 from pipeline.sources.download.selection import select
 from pipeline.sources.download.transfer import file_url
 
-PINNED_LISTS = Path("config", "checksums")
-"""Folder of the lists that this project keeps itself, below the folder the workflow runs in."""
-
 log = logging.getLogger("pipeline.sources.download")
 
 
@@ -26,11 +23,9 @@ def known_list(publication: Publication, folder: Path) -> ChecksumList | None:
     A copy from another address, such as that of another release, does not count.
     """
     if publication.pinned:
-        path = PINNED_LISTS / publication.checksums
+        path = Path(publication.checksums)
         if not path.is_file():
-            raise UserError(
-                f"{path} does not exist; run from the project's folder, or correct the registry's checksums"
-            )
+            raise UserError(f"the list of files {path} does not exist; correct the registry's checksums")
     else:
         path, origin = _kept(folder)
         if not path.is_file() or not origin.is_file() or origin.read_text().strip() != list_url(publication):

@@ -7,6 +7,7 @@ from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
 
+from pipeline.records.publish import flush_to_disk
 from pipeline.sources.download.checksums import PART_SUFFIXES
 
 
@@ -75,7 +76,7 @@ class Part:
             os.fchmod(stream.fileno(), 0o644)
             os.fsync(stream.fileno())
         self._path.replace(self._target)
-        _flush_folder(self._target.parent)
+        flush_to_disk(self._target.parent)
         self._tag_path.unlink(missing_ok=True)
 
     def _hash_what_is_there(self) -> None:
@@ -101,11 +102,3 @@ def version_tag(response: HTTPResponse) -> str:
     etag, date = response.headers.get("ETag", ""), response.headers.get("Last-Modified", "")
     tag = etag if etag.startswith('"') else date
     return tag if tag.isprintable() else ""
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

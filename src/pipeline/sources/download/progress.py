@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
-from pipeline.sources.download.disk import readable_bytes
+from pipeline.records.sizes import readable_bytes
 from pipeline.sources.download.policy import Clock, TransferPolicy
 
 log = logging.getLogger("pipeline.sources.download")

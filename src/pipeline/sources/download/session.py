@@ -1,9 +1,10 @@
 """What the connections of one download share: who the user is, and who may be told."""
 
+import re
 import ssl
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from http.cookiejar import Cookie, CookieJar
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 from urllib.request import Request, getproxies, proxy_bypass
 
 from pipeline.records.errors import UserError
@@ -16,6 +17,10 @@ USER_AGENT = "Wget/1.21 (cxr-pipeline)"
 
 Origin = tuple[str, str, int]
 """Scheme, host and port of a server."""
+
+# A name, whose labels hold at most 63 signs (RFC 1035), or an IPv6 address; http.client raises its own on any other.
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?|[0-9a-f.]*:[0-9a-f:.]*")
+_LEGAL = "%/:?&=#[]@!$'()*+,;~"  # what quoting leaves as it is: the signs of an address, and what is quoted already
 
 
 class Session:
@@ -67,9 +72,14 @@ class Session:
     def follow(self, url: str, response: HTTPResponse) -> str:
         """Return the address a redirect leads to.
 
-        Raises `UserError` where it leads to a login page, or out of encryption.
+        Raises `UserError` where it leads to a login page, out of encryption, or to what is no address.
         """
-        target = urljoin(url, response.headers.get("Location", ""))
+        # Headers are read as latin-1, whatever their bytes mean.
+        location = quote_address(response.headers.get("Location", ""), encoding="latin-1")
+        try:
+            target = urljoin(url, location)
+        except ValueError:
+            raise _no_address(f"a redirect of {urlsplit(url).hostname}") from None
         if urlsplit(target).path.startswith("/login"):
             raise not_logged_in(f"{urlsplit(url).hostname} redirects to its login page", self._publication)
         origin(target)
@@ -78,11 +88,24 @@ class Session:
 
 def origin(url: str) -> Origin:
     """Return the server of an address. Raises `UserError` unless it is https, or http on this machine."""
-    parts: SplitResult = urlsplit(url)
-    host = parts.hostname or ""
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise _no_address("an address of the registry or of a redirect") from None
+    is_private = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    if not is_private or not _HOST.fullmatch(host) or port == 0:
         raise UserError(f"'{parts.scheme}://{host}' is not an https address; correct the registry's addresses")
-    return parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, host, port or (443 if parts.scheme == "https" else 80)
+
+
+def quote_address(address: str, encoding: str = "utf-8") -> str:
+    """Return an address whose signs may all stand in a request; one that is quoted already stays as it is."""
+    return quote(address, safe=_LEGAL, encoding=encoding)
+
+
+def _no_address(what: str) -> UserError:
+    return UserError(f"{what} names a server or port that cannot exist; correct the registry's addresses")
 
 
 def _session_cookie(value: str, home: Origin) -> Cookie:
