@@ -11,7 +11,7 @@ from corpus_stages import RawFolder
 from pipeline.records.errors import UserError
 from pipeline.settings.corpora import InventorySettings
 from pipeline.settings.layouts.chest_xray import ChexpertLayout, NihCxr14Layout
-from pipeline.sources.adapters.chexpert import FINDING_NAMES
+from pipeline.sources.chexpert_labels import FINDING_NAMES
 
 LAYOUT = NihCxr14Layout(format="nih_cxr14", table="entries.csv", images="images/*.png")
 HEADER = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position"
@@ -102,6 +102,11 @@ def test_a_list_that_is_not_what_its_name_says(corpus: Path) -> None:
         RawFolder(corpus, layout).fetch()
 
 
+def test_a_table_of_nothing_but_its_header(corpus: Path) -> None:
+    (corpus / "entries.csv").write_text(HEADER + "\n")
+    refused(corpus, r"gives no row: its tables \(entries\.csv, .*layout 'nih_cxr14' keeps")
+
+
 def test_two_files_of_one_name(corpus: Path) -> None:
     shutil.copytree(corpus / "images", corpus / "images" / "more")
     layout = LAYOUT.model_copy(update={"images": "images/**/*.png"})
@@ -125,7 +130,7 @@ def test_a_table_that_changed_since_its_inventory(corpus: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "age", "label", "sentence"),
     [
-        ("images/one.jpg", "60", "1.0", r"train\.csv: 'images/one\.jpg' is not a CheXpert image path"),
+        ("images/one.jpg", "60", "1.0", r"train\.csv, line 2: column 'Path' is not a CheXpert image path"),
         (
             "c/train/patient1/study1/view1.jpg",
             "old",

@@ -70,6 +70,12 @@ def test_altered_copies_are_counted_not_used(root: Path, caplog: pytest.LogCaptu
     assert f"{len(copies)} of {total} images are altered copies, {len(copies)} left out" in caplog.text
 
 
+def test_a_file_of_another_kind_is_counted(root: Path) -> None:
+    other = next(root.glob("*/val/Normal/*")).with_suffix(".tif")
+    other.touch()
+    assert read(root).unlisted == (other.relative_to(root).as_posix(),)
+
+
 def test_altered_copies_can_be_kept(root: Path) -> None:
     corpus = read(root, augmented="keep")
     assert set(corpus.rows["path"]) == all_files(root)

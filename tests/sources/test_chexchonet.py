@@ -50,7 +50,13 @@ def test_patients_are_known_and_each_day_is_a_study(root: Path) -> None:
     assert rows["patient"].to_list() == ["chexchonet:p1"] * 2
     assert rows["patient_known"].all()
     assert rows["study"].to_list() == ["chexchonet:p1/0", "chexchonet:p1/120"]
-    assert rows.select("sex", "age").rows() == [("M", 61.0), ("M", 62.0)]
+    assert rows.select("sex", "age", "view").rows() == [("M", 61.0, "PA"), ("M", 62.0, "PA")]
+
+
+def test_a_film_without_measurements_has_no_list_of_them(root: Path) -> None:
+    table = root / "metadata.csv"
+    table.write_text(table.read_text().replace("1.61,1.2,4.4", ",,"))
+    assert read(root).rows["labs"].is_null().to_list() == [True, False]
 
 
 def test_images_are_found_by_name_in_whatever_folder_and_missed_where_the_table_says(root: Path) -> None:

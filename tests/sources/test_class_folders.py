@@ -1,11 +1,12 @@
-"""Keys of samples that are made of file names."""
+"""Keys of samples that are made of file names, and what a folder of images holds."""
 
 import string
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources.class_folders import image_key
+from pipeline.sources.class_folders import image_key, list_images, list_others
 
 SAFE = string.ascii_letters + string.digits + "_-"
 
@@ -20,3 +21,13 @@ def test_names_that_differ_keep_keys_of_their_own(names: list[str]) -> None:
     keys = [image_key("train", name) for name in names]
     assert len(set(keys)) == len(names)
     assert all(set(key) <= set(SAFE) for key in keys)
+
+
+def test_each_file_of_a_folder_is_an_image_or_another_file(tmp_path: Path) -> None:
+    images = {"a.png", "b.JPG", "c.jpeg"}
+    others = {"d.bmp", "e.webp", "f.jfif", "g.tif", "h.tiff", "i.dcm", "j.PNG.txt", "k"}
+    for name in images | others | {".DS_Store", "._a.png"}:
+        (tmp_path / name).touch()
+    (tmp_path / "folder.tif").mkdir()
+    assert {path.name for path in list_images(tmp_path)} == images
+    assert {path.name for path in list_others(tmp_path)} == others

@@ -35,7 +35,6 @@ def test_every_image_has_a_row_with_the_class_of_its_folder(root: Path) -> None:
     corpus = read(root)
     assert corpus.rows.schema == ROW_SCHEMA
     assert set(corpus.rows["path"]) == {p.relative_to(root).as_posix() for p in (root / LUNG).glob("*/*/images/*.png")}
-    assert not corpus.rows["patient_known"].any()
     for label, finding in {"COVID-19": "covid19", "Non-COVID": "non_covid_pneumonia", "Normal": "no_finding"}.items():
         inside = corpus.rows.filter(pl.col("path").str.contains(f"/{label}/", literal=True))
         assert inside.height
@@ -123,6 +122,22 @@ def test_endings_in_capitals_are_found(root: Path) -> None:
 def test_images_in_both_halves_are_seen_as_shared(root: Path) -> None:
     lung, infection = read(root).rows, read(root, part="infection").rows
     assert set(infection["patient"]) < set(lung["patient"])
-    both = infection.join(lung, on="patient", suffix="_lung")
+    both = infection.join(lung, on="study", suffix="_lung")
     for image, copy in both.select("path", "path_lung").iter_rows():
         assert (root / image).read_bytes() == (root / copy).read_bytes()
+
+
+def test_patients_are_known_only_where_names_are_those_of_bimcv(root: Path) -> None:
+    rows = read(root).rows
+    named = rows.filter(pl.col("path").str.contains("/sub-S", literal=True))
+    assert (named["patient"] == "bimcv:" + named["path"].str.extract(r"/sub-(S\d+)_")).all()
+    assert set(named["view"]) <= {"AP", "PA"}
+    assert set(named["finding_covid19"]) == {"present"}
+    assert rows["patient_known"].to_list() == rows["path"].str.contains("/sub-S", literal=True).to_list()
+
+
+@pytest.mark.parametrize("folder", ["images", "lung masks"])
+def test_a_file_of_another_kind_is_counted(root: Path, folder: str) -> None:
+    other = root / LUNG / "Train" / "Normal" / folder / "Normal (1).bmp"
+    other.touch()
+    assert read(root).unlisted == (other.relative_to(root).as_posix(),)

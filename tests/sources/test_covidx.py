@@ -54,9 +54,10 @@ def test_patients_are_known_and_in_one_part(root: Path) -> None:
 
 
 def test_a_patient_in_both_lists_is_refused(root: Path) -> None:
-    patient = (root / "train_COVIDx9A.txt").read_text().split()[0]
+    entries = (root / "train_COVIDx9A.txt").read_text().splitlines()
+    patient = next(entry.split()[0] for entry in entries if entry.endswith(" rsna"))
     add(root, f"{patient} other.png normal rsna", part="test")
-    with pytest.raises(UserError, match=f"patient 'covidx:{patient}' is in more than one official part"):
+    with pytest.raises(UserError, match=f"patient 'rsna:{patient}' is in more than one official part"):
         assign_splits(read(root).rows, SplitSettings(scheme="official"), "covidx")
 
 
@@ -86,6 +87,26 @@ def test_a_patient_with_a_space_as_in_release_8(root: Path) -> None:
     add(root, "COVID 12 COVID(12).png COVID-19 sirm")
     row = last(read(root))
     assert (row["patient"], row["path"]) == ("covidx:COVID_12", "train/COVID(12).png")
+
+
+@pytest.mark.parametrize(
+    ("line", "patient", "study"),
+    [
+        ("0004cfab 0004cfab.png pneumonia rsna", "rsna:0004cfab", "rsna:0004cfab"),
+        ("S03044 sub-S03044_ses-E08006_run-1_vp-ap_dx.png COVID-19 bimcv", "bimcv:S03044", "bimcv:E08006"),
+        ("sub-S03044 other.png COVID-19 bimcv", "bimcv:S03044", "bimcv:S03044/other"),
+        ("77 77.png COVID-19 cohen", "covidx:77", "covidx:77/77.png"),
+    ],
+)
+def test_patients_of_other_corpora_keep_their_names(root: Path, line: str, patient: str, study: str) -> None:
+    add(root, line)
+    row = last(read(root))
+    assert (row["patient"], row["study"]) == (patient, study)
+
+
+def test_a_file_of_another_kind_is_unlisted(root: Path) -> None:
+    (root / "test" / "Thumbs.bmp").touch()
+    assert read(root).unlisted == ("test/Thumbs.bmp",)
 
 
 def test_names_that_differ_only_in_punctuation_or_ending_keep_keys_of_their_own(root: Path) -> None:

@@ -1,5 +1,6 @@
 """MedMod: stays, phenotypes, and the rules that pair a stay with an image."""
 
+import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -62,6 +63,15 @@ def made_images(**taken: tuple[str, float | None]) -> pl.DataFrame:
     )
 
 
+def changed(trees: Trees, own: Path, stays: pl.DataFrame) -> Trees:
+    """Return the tree with another table of stays."""
+    for path in trees.own.glob("*.csv"):
+        (own / path.name).symlink_to(path)
+    (own / "all_stays.csv").unlink()
+    stays.write_csv(own / "all_stays.csv")
+    return Trees(own, trees.images, own)
+
+
 def paired(stays: pl.DataFrame, images: pl.DataFrame, pairing: StayPairing) -> dict[str, str]:
     return dict(pair_stays(stays, images, pairing).select("stay_id", "dicom_id").iter_rows())
 
@@ -95,7 +105,7 @@ def test_no_image_stands_for_two_stays(pairing: StayPairing) -> None:
     assert len(set(pairs.values())) == len(pairs)
     expected = {
         "official_phenotyping": {"s0": "second", "s1": "third"},
-        "official_mortality": {"s0": "second"},
+        "official_mortality": {"s1": "second"},
         "pacx": {"s0": "before", "s1": "lateral", "s2": "second"},
     }
     assert pairs == expected[pairing]
@@ -109,6 +119,8 @@ def test_pairs_of_the_phantom_are_those_of_a_loop_over_stays(
     expected = {}
     for stay in stays.iter_rows(named=True):
         begin, end = stay["intime"], stay["outtime"]
+        if pairing == "official_mortality" and end - begin < timedelta(hours=48):
+            continue
         if pairing == "official_mortality":
             end = begin + timedelta(hours=48)
         if pairing == "pacx":
@@ -124,6 +136,44 @@ def test_pairs_of_the_phantom_are_those_of_a_loop_over_stays(
     assert len(expected) > 10
     assert (len(expected) < stays.height) == (pairing != "pacx")
     assert sorted(rows["key"]) == sorted(f"{stay}_{image}" for stay, image in expected.items())
+
+
+def test_outcomes_of_48_hours_need_a_stay_as_long(caplog: pytest.LogCaptureFixture) -> None:
+    stays = made_stays((0, 47.9, -5, 120), (60, 108, -5, 120))
+    images = made_images(one=("AP", 10), two=("AP", 70))
+    with caplog.at_level(logging.INFO):
+        assert paired(stays, images, "official_mortality") == {"s1": "two"}
+    assert "1 stays of less than 48 hours are dropped" in caplog.text
+    assert paired(stays, images, "official_phenotyping") == {"s0": "one", "s1": "two"}
+
+
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_a_stay_without_an_end_counts_as_unpaired(
+    trees: Trees, stays: pl.DataFrame, tmp_path: Path, pairing: StayPairing, caplog: pytest.LogCaptureFixture
+) -> None:
+    of_one = rows_by(trees, pairing)["key"][0]
+    endless = pl.col("stay_id") == of_one.split("_")[0]
+    table = pl.read_csv(trees.own / "all_stays.csv", infer_schema=False)
+    own = changed(trees, tmp_path, table.with_columns(outtime=pl.when(~endless).then("outtime")))
+    with caplog.at_level(logging.INFO):
+        rows = read_corpus(own, LAYOUT.model_copy(update={"pairing": pairing})).rows
+    assert "1 stays have no outtime and count as unpaired" in caplog.text
+    assert of_one not in set(rows["key"])
+    assert rows.height >= rows_by(trees, pairing).height - 1
+
+
+def test_identifiers_of_another_form_are_refused_by_their_line(trees: Trees, tmp_path: Path) -> None:
+    table = pl.read_csv(trees.own / "all_stays.csv", infer_schema=False)
+    own = changed(trees, tmp_path, table.with_columns(pl.col("subject_id") + ".0"))
+    with pytest.raises(UserError, match=r"all_stays\.csv, line 2: column 'subject_id' holds no identifier of MIMIC's"):
+        read_corpus(own, LAYOUT)
+
+
+def test_tables_that_pair_no_stay_with_an_image_are_refused(trees: Trees, tmp_path: Path) -> None:
+    table = pl.read_csv(trees.own / "all_stays.csv", infer_schema=False)
+    own = changed(trees, tmp_path, table.with_columns(outtime=pl.lit(None, pl.String)))
+    with pytest.raises(UserError, match=r"gives no row: its tables \(all_stays\.csv, .*layout 'medmod' keeps"):
+        read_corpus(own, LAYOUT)
 
 
 def test_rows_agree_with_mimic_and_the_table_of_stays(trees: Trees, stays: pl.DataFrame) -> None:
@@ -155,11 +205,14 @@ def test_the_phenotypes_are_the_vocabularys_in_the_publishers_order() -> None:
     assert tuple(PHENOTYPE_NAMES.values()) == FINDINGS[start : start + 25]
 
 
-def test_the_official_parts_keep_patients_whole_and_may_be_left_out(trees: Trees) -> None:
+def test_the_official_parts_keep_patients_whole_and_may_be_left_out(trees: Trees, tmp_path: Path) -> None:
     rows = rows_by(trees, "pacx")
     assert set(rows["official_split"]) == {"train", "val", "test"}
     assert rows.group_by("patient").agg(pl.col("official_split").n_unique())["official_split"].max() == 1
-    without = read_corpus(trees, LAYOUT.model_copy(update={"split_table": None}))
+    for name in ("all_stays.csv", "phenotype_labels.csv"):
+        (tmp_path / name).symlink_to(trees.own / name)
+    own = Trees(tmp_path, trees.images, tmp_path)
+    without = read_corpus(own, LAYOUT.model_copy(update={"split_table": None}))
     assert without.rows["official_split"].null_count() == without.rows.height
     assert without.tables == ("all_stays.csv", "phenotype_labels.csv")
 

@@ -210,7 +210,7 @@ def test_times_lose_their_leading_zeros_in_the_table_but_not_here(time: str, clo
         (METADATA, "StudyDate", "20251340", "metadata.csv.gz, line 3: column 'StudyDate' holds no date"),
         (METADATA, "StudyTime", "250000", "metadata.csv.gz, line 3: column 'StudyTime' holds no time of day"),
         (SPLIT, "split", "dev", "split.csv.gz, line 3: column 'split' names no split"),
-        (CHEXPERT, "Edema", "2", "chexpert.csv.gz, line 3: column 'Edema' holds none of"),
+        (CHEXPERT, "Edema", "2", "chexpert.csv.gz, line 3: '2' in column 'Edema' is none of"),
         (CHEXPERT, "study_id", "?", "chexpert.csv.gz, line 3: column 'study_id' holds no identifier"),
     ],
 )

@@ -53,6 +53,20 @@ def test_the_real_boxes_are_all_read(real_data: Path) -> None:
     assert (boxes["left"] + boxes["width"]).max() <= 1025
 
 
+@pytest.mark.parametrize(
+    ("cell", "years"),
+    [("58", 58), ("058Y", 58), ("011M", 11 / 12), ("002D", 2 / 365.25), ("411", None), ("", None), ("old", None)],
+)
+def test_ages_are_in_years_whatever_their_unit(phantom: Path, tmp_path: Path, cell: str, years: float | None) -> None:
+    for path in phantom.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    table = pl.read_csv(phantom / LAYOUT.table, infer_schema=False)
+    (tmp_path / LAYOUT.table).unlink()
+    table.with_columns(pl.lit(cell).alias("Patient Age")).write_csv(tmp_path / LAYOUT.table)
+    (read_as,) = read(tmp_path)["age"].unique()
+    assert read_as == pytest.approx(years)
+
+
 def test_phantom_boxes_lie_on_their_images(phantom: Path) -> None:
     boxes = read(phantom).select("key", "boxes").drop_nulls().explode("boxes").unnest("boxes")
     assert boxes.height > 5

@@ -196,7 +196,8 @@ def test_a_table_without_rows_is_refused(root: Path) -> None:
 
 def test_an_image_that_the_table_does_not_name_is_unlisted(root: Path) -> None:
     (root / "images" / "new.jpg").write_bytes(next(root.glob("images/*.jpg")).read_bytes())
-    assert read(root).unlisted == ("images/new.jpg",)
+    (root / "images" / "new.dcm").touch()
+    assert read(root).unlisted == ("images/new.jpg", "images/new.dcm")
 
 
 def test_the_prepared_form_may_leave_the_view_blank(prepared: Path) -> None:

@@ -55,14 +55,34 @@ def test_the_view_is_read_where_the_name_tells_it(root: Path) -> None:
     assert set(rows["view"]) == {"AP", "PA", "UNKNOWN"}
 
 
+def test_the_patient_is_read_where_the_name_tells_it(root: Path) -> None:
+    rows = read(root).rows
+    named = rows.filter(pl.col("path").str.contains("/sub-", literal=True))
+    others = rows.filter(~pl.col("path").str.contains("/sub-", literal=True))
+    assert (named["patient"] == "bimcv:" + named["path"].str.extract(r"/sub-(S\d{5})_")).all()
+    assert (named["study"] == "bimcv:" + named["path"].str.extract(r"_ses-(E\d{5})_")).all()
+    assert named["patient_known"].all()
+    assert named["patient"].n_unique() < named.height
+    assert not others["patient_known"].any()
+    assert others["patient"].is_unique().all()
+
+
+@pytest.mark.parametrize("ending", [".bmp", ".webp", ".dcm", ".TIF", ".txt"])
+def test_a_file_of_another_kind_is_counted(root: Path, ending: str) -> None:
+    other = next(root.glob("QaTa-COV19-v2/Test Set/Images/*.png")).with_suffix(ending)
+    other.touch()
+    (other.parent / ".DS_Store").touch()
+    assert read(root).unlisted == (other.relative_to(root).as_posix(),)
+
+
 def test_one_name_in_both_parts_gives_two_keys_but_one_patient(root: Path) -> None:
     train, test = (root / "QaTa-COV19-v2" / part for part in ("Train Set", "Test Set"))
-    image = next((train / "Images").iterdir())
+    image = next((train / "Images").glob("covid_*"))
     for folder, name in (("Images", image.name), ("Ground-truths", f"mask_{image.name}")):
         (test / folder / name).write_bytes((train / folder / name).read_bytes())
     rows = read(root).rows
     assert rows["key"].is_unique().all()
-    assert rows["patient"].is_duplicated().sum() == 2
+    assert rows.filter(~pl.col("patient_known"))["patient"].is_duplicated().sum() == 2
 
 
 def test_an_image_without_its_mask_is_named(root: Path) -> None:

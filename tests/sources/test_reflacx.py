@@ -153,6 +153,20 @@ def test_ellipses_become_boxes_inside_the_image(corpus: RawCorpus, metadata: pl.
     assert len(with_chest.tables) == 3 + 2 * metadata.height
 
 
+def test_an_image_on_which_nobody_drew_has_no_boxes_but_not_an_unknown_number(
+    edited: Callable[[str, str, str], Trees], trees: Trees, metadata: pl.DataFrame
+) -> None:
+    single = metadata.filter(pl.len().over("dicom_id") == 1).row(0, named=True)
+    own = edited(FIRST, "id,", "id,").own
+    (own / "main_data" / single["id"]).unlink()
+    shutil.copytree(trees.own / "main_data" / single["id"], own / "main_data" / single["id"])
+    table = own / "main_data" / single["id"] / "anomaly_location_ellipses.csv"
+    table.write_text(table.read_text().splitlines()[0] + "\n")
+    rows = read_corpus(Trees(own, trees.images, own), LAYOUT).rows
+    assert rows["boxes"].null_count() == 0
+    assert dict(rows.select("key", "boxes").iter_rows())[single["dicom_id"]] == []
+
+
 def test_the_readings_of_an_image_make_one_heat_map(corpus: RawCorpus, trees: Trees) -> None:
     row = corpus.rows.filter(pl.col("gaze").list.len() > 2).row(0, named=True)
     paths = [trees.own / reading["path"] for reading in row["gaze"]]
@@ -193,6 +207,15 @@ def test_an_image_that_mimic_does_not_list_is_refused(edited: Callable[[str, str
     other = "f" * 8 + image[8:]
     with pytest.raises(UserError, match="line 2: the image is not in MIMIC-CXR-JPG's table of images"):
         read_corpus(edited(FIRST, row, row.replace(image, other)), LAYOUT)
+
+
+def test_tables_without_a_reading_are_refused(trees: Trees, tmp_path: Path) -> None:
+    (tmp_path / "main_data").mkdir()
+    for phase in FINDING_OF:
+        table = f"main_data/metadata_phase_{phase}.csv"
+        (tmp_path / table).write_text((trees.own / table).read_text().splitlines()[0] + "\n")
+    with pytest.raises(UserError, match="main_data has tables without a reading"):
+        read_corpus(Trees(tmp_path, trees.images, tmp_path), LAYOUT)
 
 
 def test_a_missing_column_is_named(edited: Callable[[str, str, str], Trees]) -> None:

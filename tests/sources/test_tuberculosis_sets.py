@@ -158,6 +158,12 @@ def test_rahman_does_not_look_at_hidden_copies_of_an_archiver(rahman: Path) -> N
     assert read_rahman(rahman).rows.height == count
 
 
+def test_rahman_counts_files_of_another_kind(rahman: Path) -> None:
+    name = "TB_Chest_Radiography_Database/Normal/Normal-1.webp"
+    (rahman / name).touch()
+    assert read_rahman(rahman).unlisted == (name,)
+
+
 def test_phantom_normals_of_rahman_are_films_of_the_phantom_nih_set(rahman: Path, tmp_path: Path) -> None:
     write_cohort(tmp_path / "nih", SOURCE, "nih_cxr14")
     films = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in (tmp_path / "nih").glob("images_001/images/*.png")]

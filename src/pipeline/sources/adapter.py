@@ -44,8 +44,8 @@ def read_corpus(trees: Trees, layout: LayoutSettings) -> RawCorpus:
     corpus = adapter.read_corpus(trees, layout)
     if corpus.rows.is_empty():
         raise UserError(
-            f"{trees.own} gives no row: {', '.join(corpus.tables[:3]) or 'no file'} names an image that the layout "
-            f"'{layout.format}' keeps; use the publisher's original files or correct the corpus's layout settings"
+            f"{trees.own} gives no row: its tables ({', '.join(corpus.tables[:3])}) list nothing that layout "
+            f"'{layout.format}' keeps; use the publisher's original tables or correct the corpus's layout settings"
         )
     return corpus
 

@@ -31,6 +31,16 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(path for path in files if not path.name.startswith(".") and path.is_file())
 
 
+def list_others(folder: Path) -> list[Path]:
+    """Return the other files right in a folder of images, by name: no image by their endings, nor hidden.
+
+    They may be images of another format, which the inventory has to count, or may not belong there.
+    """
+    _require_folder(folder)
+    files = (path for path in folder.iterdir() if path.suffix.lower() not in IMAGE_ENDINGS)
+    return sorted(path for path in files if not path.name.startswith(".") and path.is_file())
+
+
 def list_classes(folder: Path, known: Collection[str]) -> list[Path]:
     """Return the publisher's folders in `folder`, be they parts or classes, by name.
 
@@ -52,7 +62,7 @@ def list_classes(folder: Path, known: Collection[str]) -> list[Path]:
 def match_masks(
     images: Iterable[Path], folder: Path, mask_stem: Callable[[str], str]
 ) -> tuple[dict[Path, Path], list[Path]]:
-    """Return the mask of each image, and the masks in the folder that belong to none.
+    """Return the mask of each image, and the other files of the folder of masks.
 
     `mask_stem` turns an image's name without ending into its mask's. Raises `UserError` naming the first image
     without a mask, or two masks for one image.
@@ -64,7 +74,7 @@ def match_masks(
         if mask is None:
             raise UserError(f"{image} has no mask '{mask_stem(image.stem)}.png' in {folder}; put the publisher's there")
         matched[image] = mask
-    return matched, list(masks.values())
+    return matched, [*masks.values(), *list_others(folder)]
 
 
 def image_key(*parts: str) -> str:
@@ -91,6 +101,11 @@ def unnamed_patient(population: str, name: str) -> Row:
 def presence_columns(presence: Mapping[str, str]) -> Row:
     """Return the columns of a manifest for words on findings, by finding."""
     return {finding_column(finding): word for finding, word in presence.items()}
+
+
+def relative_paths(paths: Iterable[Path], root: Path) -> tuple[str, ...]:
+    """Return paths as an inventory names them, relative to the corpus folder."""
+    return tuple(path.relative_to(root).as_posix() for path in paths)
 
 
 def structure_masks(root: Path, masks: Mapping[str, Path]) -> list[dict[str, str]]:

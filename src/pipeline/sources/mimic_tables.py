@@ -5,38 +5,19 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.manifests.schema import PRESENCE_TYPE
-from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNCERTAIN, UNKNOWN, finding_column
+from pipeline.manifests.vocabulary import finding_column
 from pipeline.settings.layouts.mimic import METADATA_TABLE
+from pipeline.sources.chexpert_labels import FINDING_NAMES, parse_presence
 from pipeline.sources.tables import read_columns, require_lines
 
 VIEW_CODES = {"AP": "AP", "PA": "PA", "LATERAL": "LATERAL", "LL": "LATERAL"}
 """`ViewPosition` to view; oblique, axial, decubitus and blank ones become UNKNOWN."""
-
-FINDING_NAMES = {
-    "Atelectasis": "atelectasis",
-    "Cardiomegaly": "cardiomegaly",
-    "Consolidation": "consolidation",
-    "Edema": "edema",
-    "Enlarged Cardiomediastinum": "enlarged_cardiomediastinum",
-    "Fracture": "fracture",
-    "Lung Lesion": "lung_lesion",
-    "Lung Opacity": "lung_opacity",
-    "No Finding": "no_finding",
-    "Pleural Effusion": "pleural_effusion",
-    "Pleural Other": "pleural_other",
-    "Pneumonia": "pneumonia",
-    "Pneumothorax": "pneumothorax",
-    "Support Devices": "support_devices",
-}
-"""Columns of the labellers' tables, in their order, to findings."""
 
 RADIOLOGIST_NAMES = {
     ("Airspace Opacity" if name == "Lung Opacity" else name): finding for name, finding in FINDING_NAMES.items()
 }
 """Columns of the radiologist's table to findings: one has another name there."""
 
-PRESENCE_CODES = {"1.0": PRESENT, "1": PRESENT, "0.0": ABSENT, "0": ABSENT, "-1.0": UNCERTAIN, "-1": UNCERTAIN}
 SPLIT_CODES = {"train": "train", "validate": "val", "test": "test"}
 
 ID_PATTERNS = {
@@ -78,6 +59,7 @@ def read_metadata(images_root: Path, table: str = METADATA_TABLE) -> pl.DataFram
 def read_split(path: Path) -> pl.DataFrame:
     """Read the official split: `dicom_id` and `official_split` (train, val or test), one row per image."""
     raw = read_columns(path, ["dicom_id", "split"])
+    require_ids(raw, ["dicom_id"], path)
     require_lines(~raw["split"].is_in(list(SPLIT_CODES)).fill_null(value=False), path, "column 'split' names no split")
     require_lines(raw["dicom_id"].is_duplicated(), path, "column 'dicom_id' holds an image that other lines hold too")
     return raw.select("dicom_id", official_split=pl.col("split").replace_strict(SPLIT_CODES))
@@ -92,7 +74,7 @@ def read_labels(path: Path, names: Mapping[str, str] = FINDING_NAMES) -> pl.Data
     raw = read_columns(path, ["study_id", *names])
     require_ids(raw, ["study_id"], path)
     require_lines(raw["study_id"].is_duplicated(), path, "column 'study_id' holds a study that other lines hold too")
-    presence = {finding_column(finding): _presence(raw, name, path) for name, finding in names.items()}
+    presence = {finding_column(finding): parse_presence(raw, name, path) for name, finding in names.items()}
     return raw.select("study_id", **presence)
 
 
@@ -107,12 +89,6 @@ def require_ids(table: pl.DataFrame, columns: list[str], path: Path) -> None:
     for column in columns:
         formed = table[column].str.contains(ID_PATTERNS[column]).fill_null(value=False)
         require_lines(~formed, path, f"column '{column}' holds no identifier of MIMIC's form")
-
-
-def _presence(raw: pl.DataFrame, name: str, path: Path) -> pl.Series:
-    wrong = ~raw[name].is_in(list(PRESENCE_CODES))
-    require_lines(wrong, path, f"column '{name}' holds none of 1.0, 0.0, -1.0 and blank")
-    return raw[name].replace_strict(PRESENCE_CODES, default=UNKNOWN, return_dtype=PRESENCE_TYPE)
 
 
 def _size(raw: pl.DataFrame, column: str, path: Path) -> pl.Series:

@@ -57,8 +57,15 @@ def test_tables_have_the_published_columns(published: Path) -> None:
     labels = ["Atelectasis", "Cardiomegaly", "Edema", "Lung Opacity", "No Finding", "Pleural Effusion"]
     plain = ["subject_id", "hadm_id", "cxr_path", *labels, "ecg_path", *LAB_NAMES]
     plain += [f"{item}_percentile" for item in LAB_NAMES]
-    assert pl.read_csv(published / "train.csv").columns == pl.read_csv(published / "val.csv").columns == plain
-    assert pl.read_csv(published / "test.csv").columns == [*plain, "label_hadm_id", "label"]
+    assert pl.read_csv(published / "train.csv").columns == plain
+    for part in ("val", "val_retrieval", "test"):
+        assert pl.read_csv(published / f"{part}.csv").columns == [*plain, "label_hadm_id", "label"]
+
+
+def test_rows_of_the_val_part_are_queries_of_themselves(published: Path) -> None:
+    val = pl.read_csv(published / "val.csv")
+    assert val["label_hadm_id"].to_list() == val["hadm_id"].to_list()
+    assert set(val["label"]) == {1}
 
 
 def test_every_query_has_itself_and_others_as_candidates(published: Path) -> None:

@@ -93,6 +93,15 @@ def test_covid_qu_ex_holds_images_of_qata_also_across_parts(trees: Path) -> None
     assert any(of_qata[digest] == "test" and split != "test" for digest, split in of_covid.items())
 
 
+def test_patients_of_bimcv_are_the_same_in_covid_qu_ex_and_qata(trees: Path) -> None:
+    qata, covid = (read(trees, layout).rows.filter("patient_known") for layout in ("qata_cov19", "covid_qu_ex"))
+    assert 0 < covid["patient"].n_unique() < qata["patient"].n_unique()
+    both = covid.join(qata, on=["patient", "study"], suffix="_of_qata")
+    assert both.height == covid.height
+    for one, other in both.select("path", "path_of_qata").iter_rows():
+        assert file_digest(trees / "covid_qu_ex" / one) == file_digest(trees / "qata_cov19" / other)
+
+
 def test_chestx6_copies_in_val_are_near_duplicates_of_training_images(trees: Path) -> None:
     copies = [*(trees / "chestx6").glob("chest-xray/val/*/augmented_*")]
     assert copies

@@ -86,5 +86,5 @@ class MedmodLayout(MimicImagesLayout):
     """Table of the official parts by image, cut by patient; null for a corpus split by scheme `patient`."""
     pairing: StayPairing = "official_phenotyping"
     """Which X-ray stands for a stay; none stands for two. `official_phenotyping`: the last AP image between intime
-    and outtime; `official_mortality`: the last AP image of the first 48 hours; `pacx`: the patient's first image, of
-    any view, from the start of stay or admission to the end of both."""
+    and outtime; `official_mortality`: the last AP image of the first 48 hours, of stays that lasted as long; `pacx`:
+    the patient's first image, of any view, from the start of stay or admission to the end of both."""

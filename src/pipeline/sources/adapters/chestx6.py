@@ -12,11 +12,14 @@ from pipeline.sources.class_folders import (
     image_key,
     list_classes,
     list_images,
+    list_others,
     manifest_rows,
     presence_columns,
+    relative_paths,
     unnamed_patient,
 )
 from pipeline.sources.locations import Trees
+from pipeline.sources.tables import require_own_keys
 
 SPLITS = ("train", "val", "test")
 FINDINGS = {
@@ -35,16 +38,19 @@ log = logging.getLogger(__name__)
 
 
 def read_corpus(trees: Trees, layout: Chestx6Layout) -> RawCorpus:
-    """Read the official parts; altered copies are left out unless the layout keeps them."""
+    """Read the official parts; altered copies are left out unless the layout keeps them, other files are unlisted."""
     root = trees.own
     parts = list_classes(_only_folder(root, layout.folder), SPLITS)
-    images = [image for part in parts for label in list_classes(part, FINDINGS) for image in list_images(label)]
+    labels = [label for part in parts for label in list_classes(part, FINDINGS)]
+    images = [image for label in labels for image in list_images(label)]
     copies = [image for image in images if image.name.lower().startswith(AUGMENTED)]
     left_out = set(copies) if layout.augmented == "exclude" else set()
     log.info("%s: %d of %d images are altered copies, %d left out", root, len(copies), len(images), len(left_out))
     rows = [_row(image, root) for image in images if image not in left_out]
-    copies_left_out = tuple(image.relative_to(root).as_posix() for image in sorted(left_out))
-    return RawCorpus(manifest_rows(rows, root), (), left_out=copies_left_out)
+    complete = manifest_rows(rows, root)
+    require_own_keys(complete, root)
+    unlisted = relative_paths((other for label in labels for other in list_others(label)), root)
+    return RawCorpus(complete, (), unlisted=unlisted, left_out=relative_paths(sorted(left_out), root))
 
 
 def _only_folder(root: Path, pattern: str) -> Path:

@@ -8,6 +8,7 @@ from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNKNOWN, finding_colu
 from pipeline.settings.layouts.chest_xray import ChexchonetLayout
 from pipeline.sources.adapter import RawCorpus, complete_rows
 from pipeline.sources.image_files import match_images
+from pipeline.sources.labs.matrix import lab_lists
 from pipeline.sources.locations import Trees
 from pipeline.sources.tables import parse_numbers, read_table, require_cells, require_lines
 
@@ -27,12 +28,18 @@ TRUTH_VALUES = {"True": "1", "False": "0"}
 
 
 def read_corpus(trees: Trees, layout: ChexchonetLayout) -> RawCorpus:
-    """Read the table; the images of a patient on one day are one study, and measurements are kept as `labs`."""
+    """Read the table; the images of a patient on one day are one study, and measurements are kept as `labs`.
+
+    All images are PA views by the publisher's description; no column says so.
+    """
     root = trees.own
     table = root / layout.table
     raw = read_table(table, [*IDENTITY, "age", "sex", *MEASUREMENTS, *FINDING_NAMES])
     for column in IDENTITY:
         require_lines(raw[column].is_null(), table, f"column '{column}' is empty")
+    repeated = raw["cxr_filename"].is_duplicated()
+    require_lines(repeated, table, "column 'cxr_filename' names an image that another line names")
+    raw = raw.with_columns(parse_numbers(raw, name, table) for name in MEASUREMENTS)
     key = raw["cxr_filename"].str.replace(r"\.\w+$", "")
     paths, unlisted = match_images(root, layout.images, key)
     patient = pl.lit("chexchonet:") + pl.col("patient_id")
@@ -40,24 +47,15 @@ def read_corpus(trees: Trees, layout: ChexchonetLayout) -> RawCorpus:
         key=key,
         patient=patient,
         study=patient + pl.lit("/") + pl.col("cxr_time_offset"),
-        view=pl.lit("UNKNOWN"),
+        view=pl.lit("PA"),
         sex=pl.col("sex").replace_strict({"F": "F", "M": "M"}, default=None),
         age=parse_numbers(raw, "age", table),
         path=paths.fill_null(raw["cxr_path"].str.strip_prefix("./")),
         official_split=pl.lit(None),
-        labs=_measured(raw, table),
+        labs=lab_lists({name: name for name in MEASUREMENTS}),
         **{finding_column(finding): _presence(raw, name, table) for name, finding in FINDING_NAMES.items()},
     )
     return RawCorpus(complete_rows(rows), (layout.table,), unlisted=unlisted)
-
-
-def _measured(raw: pl.DataFrame, table: Path) -> pl.Expr:
-    """Return the measurements of each row as a list of what was measured."""
-    values = {name: pl.lit(parse_numbers(raw, name, table)) for name in MEASUREMENTS}
-    items = [
-        pl.when(value.is_not_null()).then(pl.struct(item=pl.lit(name), value=value)) for name, value in values.items()
-    ]
-    return pl.concat_list(items).list.drop_nulls()
 
 
 def _presence(raw: pl.DataFrame, name: str, table: Path) -> pl.Series:

@@ -5,14 +5,17 @@ from pathlib import Path
 from pipeline.manifests.vocabulary import ABSENT, PRESENT
 from pipeline.settings.layouts.collections import CovidQuExLayout
 from pipeline.sources.adapter import RawCorpus
+from pipeline.sources.bimcv import identify
 from pipeline.sources.class_folders import (
     Row,
     image_key,
     list_classes,
     list_images,
+    list_others,
     manifest_rows,
     match_masks,
     presence_columns,
+    relative_paths,
     structure_masks,
     unnamed_patient,
 )
@@ -31,7 +34,8 @@ STRUCTURES = {LUNGS: "lungs", INFECTION: "infection"}
 def read_corpus(trees: Trees, layout: CovidQuExLayout) -> RawCorpus:
     """Read one half of the set; a mask without an image is unlisted, an image without a mask an error.
 
-    Patients are not named: copies of one image in both halves share a patient by their name.
+    Patients are named only where images come from BIMCV-COVID19+ and have kept its names; copies of any other
+    image in both halves share a patient by their name.
     """
     root = trees.own
     half = root / (layout.lung_folder if layout.part == "lung" else layout.infection_folder)
@@ -44,8 +48,7 @@ def read_corpus(trees: Trees, layout: CovidQuExLayout) -> RawCorpus:
             rows += [row | {"official_split": SPLITS[split.name]} for row in found]
             strays += left_over
     attachments = [mask["path"] for row in rows for mask in row["masks"]]
-    unlisted = tuple(path.relative_to(root).as_posix() for path in strays)
-    return RawCorpus(manifest_rows(rows, half), (), tuple(attachments), unlisted)
+    return RawCorpus(manifest_rows(rows, half), (), tuple(attachments), relative_paths(strays, root))
 
 
 def _has_infections(label: Path, layout: CovidQuExLayout) -> bool:
@@ -55,7 +58,7 @@ def _has_infections(label: Path, layout: CovidQuExLayout) -> bool:
 
 def _read_class(label: Path, root: Path, kinds: list[str]) -> tuple[list[Row], list[Path]]:
     images = list_images(label / "images")
-    masks, strays = {}, []
+    masks, strays = {}, list_others(label / "images")
     for kind in kinds:
         masks[STRUCTURES[kind]], left_over = match_masks(images, label / kind, lambda stem: stem)
         strays += left_over
@@ -63,6 +66,7 @@ def _read_class(label: Path, root: Path, kinds: list[str]) -> tuple[list[Row], l
         {
             "key": image_key(label.parent.name, label.name, image.stem),
             **unnamed_patient("covid_qu_ex", f"{label.name}/{image.stem}"),
+            **identify(image.stem),
             "path": image.relative_to(root).as_posix(),
             "masks": structure_masks(root, {name: of_images[image] for name, of_images in masks.items()}),
             **presence_columns(PRESENCE[label.name]),

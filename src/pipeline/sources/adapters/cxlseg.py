@@ -37,6 +37,8 @@ def read_corpus(trees: Trees, layout: CxlsegLayout) -> RawCorpus:
     raw = read_table(table, ["DicomPath"])
     named = raw.select(pl.col("DicomPath").str.extract_groups(MASK_PATH)).unnest("DicomPath")
     require_lines(named["dicom_id"].is_null(), table, "column 'DicomPath' is no path of a mask below files/")
+    repeated = named["dicom_id"].is_duplicated()
+    require_lines(repeated, table, "column 'DicomPath' names a mask that another line names")
     paired = pair_with_images(named, read_images(trees, layout), table)
     parts = read_split(trees.own / layout.split_table)
     masked = paired.join(parts, on="dicom_id", how="left", maintain_order="left").with_columns(

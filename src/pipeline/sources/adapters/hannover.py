@@ -1,17 +1,17 @@
 """COVID-19 Image Repository of Hannover Medical School: one table, X-rays of patients with COVID-19."""
 
-from pathlib import PurePosixPath
-
 import polars as pl
 
 from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNKNOWN, finding_column
 from pipeline.settings.layouts.physiology import HannoverLayout
 from pipeline.sources.adapter import RawCorpus, complete_rows
+from pipeline.sources.image_files import expected_paths, match_images
 from pipeline.sources.labs.matrix import lab_lists
 from pipeline.sources.locations import Trees
-from pipeline.sources.tables import find_images, parse_numbers, read_table
+from pipeline.sources.tables import parse_numbers, read_table, require_cells
 
-COLUMNS = ("patient_id", "image_id", "sex", "icu_admission_offset", "death_offset", "projection")
+COLUMNS = ("patient_id", "image_id", "sex", "projection")
+OFFSETS = ("icu_admission_offset", "death_offset")
 
 LAB_COLUMNS = {
     "crp_val": "crp",
@@ -34,9 +34,10 @@ def read_corpus(trees: Trees, layout: HannoverLayout) -> RawCorpus:
     """
     root = trees.own
     table = root / layout.table
-    raw = read_table(table, [*COLUMNS, *LAB_COLUMNS])
-    raw = raw.with_columns(parse_numbers(raw, column, table) for column in LAB_COLUMNS)
-    files = {PurePosixPath(name).stem: path for name, path in find_images(root, layout.images).items()}
+    raw = read_table(table, [*COLUMNS, *OFFSETS, *LAB_COLUMNS])
+    require_cells(raw, "image_id", raw["image_id"].is_duplicated(), table, "stands in more than one line")
+    raw = raw.with_columns(parse_numbers(raw, column, table) for column in (*OFFSETS, *LAB_COLUMNS))
+    paths, unlisted = match_images(root, layout.images, raw["image_id"])
     patient = pl.lit("hannover:") + pl.col("patient_id")
     rows = raw.select(
         key=pl.col("image_id"),
@@ -45,7 +46,7 @@ def read_corpus(trees: Trees, layout: HannoverLayout) -> RawCorpus:
         view=pl.col("projection").replace_strict({"ap": "AP", "pa": "PA"}, default="UNKNOWN"),
         sex=pl.col("sex").replace_strict({"f": "F", "w": "F", "m": "M"}, default=None),
         age=pl.lit(None),
-        path=pl.col("image_id").replace_strict(files, default=_expected_path(layout.images), return_dtype=pl.String),
+        path=paths.fill_null(expected_paths(layout.images, raw["image_id"])),
         official_split=pl.lit(None),
         labs=lab_lists(LAB_COLUMNS),
         **{
@@ -55,17 +56,10 @@ def read_corpus(trees: Trees, layout: HannoverLayout) -> RawCorpus:
             finding_column("death"): _ever("death_offset", UNKNOWN),
         },
     )
-    unlisted = sorted(set(files) - set(raw["image_id"]))
-    return RawCorpus(complete_rows(rows), (layout.table,), unlisted=tuple(files[name] for name in unlisted))
+    return RawCorpus(complete_rows(rows), (layout.table,), unlisted=unlisted)
 
 
 def _ever(offset: str, otherwise: str) -> pl.Expr:
     """Tell whether any image of the patient carries the offset."""
     recorded = pl.col(offset).is_not_null().any().over("patient_id")
     return pl.when(recorded).then(pl.lit(PRESENT)).otherwise(pl.lit(otherwise))
-
-
-def _expected_path(pattern: str) -> pl.Expr:
-    """Return where the glob would find an image that is not there."""
-    before, _, after = pattern.replace("**/", "").rpartition("*")
-    return pl.format("{}{}{}", pl.lit(before), "image_id", pl.lit(after))

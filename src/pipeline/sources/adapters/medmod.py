@@ -11,7 +11,7 @@ from pipeline.settings.layouts.mimic_derived import MedmodLayout, StayPairing
 from pipeline.sources.adapter import RawCorpus, complete_rows
 from pipeline.sources.locations import Trees
 from pipeline.sources.mimic_images import identity, read_images
-from pipeline.sources.mimic_tables import read_split
+from pipeline.sources.mimic_tables import read_split, require_ids
 from pipeline.sources.tables import parse_numbers, read_table, require_cells, require_lines
 
 log = logging.getLogger(__name__)
@@ -47,13 +47,15 @@ PHENOTYPE_NAMES = {
 
 OUTCOME_NAMES = {"mortality_inunit": "death_in_icu", "mortality_inhospital": "death_in_hospital"}
 TIMES = ("intime", "outtime", "admittime", "dischtime")
+MAY_BE_BLANK = ("outtime",)
 FIRST_HOURS = pl.duration(hours=48)
 
 
 def read_corpus(trees: Trees, layout: MedmodLayout) -> RawCorpus:
     """Pair each stay with an image; one row per pair.
 
-    A stay without an image by the rule of `layout.pairing` has no row; their number goes to the log.
+    A stay without an image by the rule of `layout.pairing`, among them those whose end is not recorded, has no row;
+    their number goes to the log.
     """
     stays = _read_stays(trees.own, layout)
     pairs = pair_stays(stays, read_images(trees, layout), layout.pairing)
@@ -74,7 +76,9 @@ def read_corpus(trees: Trees, layout: MedmodLayout) -> RawCorpus:
 def pair_stays(stays: pl.DataFrame, images: pl.DataFrame, pairing: StayPairing) -> pl.DataFrame:
     """Return the stays that have an image by the rule, with its columns, in order of `stay_id`.
 
-    An image in the windows of two stays stands for the earlier one, and the later one takes its next best.
+    An image in the windows of two stays stands for the earlier one, and the later one takes its next best. Stays
+    whose end is not recorded, and for `official_mortality` those below 48 hours, pair with nothing; the log counts
+    them.
 
     Args:
         stays: Columns `subject_id`, `stay_id` and the four times.
@@ -85,12 +89,25 @@ def pair_stays(stays: pl.DataFrame, images: pl.DataFrame, pairing: StayPairing) 
     inside = pl.col("taken_at").is_between(begin, end)
     wanted = inside if pairing == "pacx" else inside & (pl.col("view") == "AP")
     candidates = (
-        stays.join(images, on="subject_id", how="inner")
+        _usable(stays, pairing)
+        .join(images, on="subject_id", how="inner")
         .filter(wanted)
         .sort("intime", "stay_id", "taken_at", "dicom_id", descending=[False, False, pairing != "pacx", False])
     )
     pairs = pl.DataFrame(_take_turns(candidates), schema={"stay_id": pl.String, "dicom_id": pl.String}, orient="row")
     return candidates.join(pairs, on=["stay_id", "dicom_id"], how="semi").sort("stay_id")
+
+
+def _usable(stays: pl.DataFrame, pairing: StayPairing) -> pl.DataFrame:
+    """Return the stays that the publisher keeps: outcomes of the first 48 hours need those hours."""
+    ended = stays.drop_nulls("outtime")
+    if ended.height < stays.height:
+        log.info("MedMod: %d stays have no outtime and count as unpaired", stays.height - ended.height)
+    if pairing != "official_mortality":
+        return ended
+    long = ended.filter(pl.col("outtime") - pl.col("intime") >= FIRST_HOURS)
+    log.info("MedMod: %d stays of less than 48 hours are dropped, as the publisher does", ended.height - long.height)
+    return long
 
 
 def _window(pairing: StayPairing) -> tuple[pl.Expr, pl.Expr]:
@@ -118,7 +135,7 @@ def _read_stays(root: Path, layout: MedmodLayout) -> pl.DataFrame:
     raw = read_table(table, ["subject_id", "stay_id", *TIMES, "gender", "age", *OUTCOME_NAMES])
     number = raw["stay_id"].cast(pl.Int64, strict=False)
     require_lines(number.is_null() | number.is_duplicated(), table, "column 'stay_id' is not the number of one stay")
-    require_lines(raw["subject_id"].is_null(), table, "column 'subject_id' is blank")
+    require_ids(raw, ["subject_id"], table)
     stays = raw.select(
         "subject_id",
         "stay_id",
@@ -148,7 +165,8 @@ def _read_phenotypes(root: Path, layout: MedmodLayout, stays: int) -> pl.DataFra
 
 def _time(raw: pl.DataFrame, column: str, table: Path) -> pl.Series:
     time = raw[column].str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="ms", strict=False)
-    require_lines(time.is_null(), table, f"column '{column}' holds no time like 2180-07-23 14:00:00")
+    wrong = time.is_null() & raw[column].is_not_null() if column in MAY_BE_BLANK else time.is_null()
+    require_lines(wrong, table, f"column '{column}' holds no time like 2180-07-23 14:00:00")
     return time
 
 

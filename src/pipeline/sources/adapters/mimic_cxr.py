@@ -22,6 +22,8 @@ def read_corpus(trees: Trees, layout: MimicCxrLayout) -> RawCorpus:
     """
     root = trees.own
     images = read_metadata(root, layout.metadata)
+    repeated = images["dicom_id"].is_duplicated()
+    require_lines(repeated, root / layout.metadata, "column 'dicom_id' holds an image that other lines hold too")
     studies = images.select("study_id").unique(maintain_order=True)
     rows = images.select(
         "study_id",

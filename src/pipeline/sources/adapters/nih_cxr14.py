@@ -9,6 +9,7 @@ from pipeline.records.errors import UserError
 from pipeline.settings.layouts.chest_xray import NihCxr14Layout
 from pipeline.sources.adapter import RawCorpus, complete_rows
 from pipeline.sources.boxes import add_boxes
+from pipeline.sources.dicom_demographics import parse_age
 from pipeline.sources.locations import Trees
 from pipeline.sources.tables import as_found, find_images, parse_numbers, read_list, read_table, require_cells
 
@@ -40,7 +41,6 @@ COLUMNS = (
 )
 BOX_NAMES = FINDING_NAMES | {"Infiltrate": "infiltration"}
 BOX_COLUMNS = {"Bbox [x": "left", "y": "top", "w": "width", "h]": "height"}  # the header's commas split its last name
-OLDEST = 120  # years; the 2017 table holds ages like 411, which are typing errors
 
 
 def read_corpus(trees: Trees, layout: NihCxr14Layout) -> RawCorpus:
@@ -57,7 +57,7 @@ def read_corpus(trees: Trees, layout: NihCxr14Layout) -> RawCorpus:
         study=patient + pl.lit("/") + pl.col("Follow-up #"),
         view=pl.col("View Position").replace_strict({"AP": "AP", "PA": "PA"}, default="UNKNOWN"),
         sex=pl.col("Patient Gender").replace_strict({"F": "F", "M": "M"}, default=None),
-        age=_age(),
+        age=_age(raw["Patient Age"]),
         path=pl.col("Image Index").replace(files),
         official_split=_official_split(raw["Image Index"], root, layout),
         **_findings(raw, table),
@@ -79,9 +79,10 @@ def _as_found(layout: NihCxr14Layout, root: Path) -> NihCxr14Layout:
     return layout.model_copy(update={part: as_found(root, name) for part, name in names.items() if name})
 
 
-def _age() -> pl.Expr:
-    years = pl.col("Patient Age").str.extract(r"^0*(\d+)").cast(pl.Float32)
-    return pl.when(years <= OLDEST).then(years)
+def _age(ages: pl.Series) -> pl.Series:
+    """Return ages in years, of `58`, `058Y`, `011M` or `002D`; null for 411 and the like, typing errors of 2017."""
+    years = {age: parse_age(age) for age in ages.drop_nulls().unique()}
+    return ages.replace_strict(years, default=None, return_dtype=pl.Float32)
 
 
 def _findings(raw: pl.DataFrame, table: Path) -> dict[str, pl.Expr]:

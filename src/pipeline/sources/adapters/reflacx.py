@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNCERTAIN, UNKNOWN, finding_column
+from pipeline.records.errors import UserError
 from pipeline.settings.layouts.mimic_derived import ReflacxLayout
 from pipeline.sources.adapter import RawCorpus, complete_rows
 from pipeline.sources.gaze.ellipses import read_boxes, readings_tables
@@ -41,6 +42,8 @@ def read_corpus(trees: Trees, layout: ReflacxLayout) -> RawCorpus:
     """
     images = read_images(trees, layout)
     readings = pl.concat([_read_phase(trees, layout, phase, images) for phase in PHASES], how="diagonal")
+    if readings.is_empty():
+        raise UserError(f"{trees.own / layout.readings} has tables without a reading; use the publisher's own")
     findings = [column for column in readings.columns if column.startswith(finding_column(""))]
     usable = ~pl.col("discarded")
     rows = readings.group_by("dicom_id", maintain_order=True).agg(
@@ -50,7 +53,8 @@ def read_corpus(trees: Trees, layout: ReflacxLayout) -> RawCorpus:
     )
     rows = rows.join(read_boxes(readings, trees.own, layout), on="dicom_id", how="left", maintain_order="left")
     gaze = pl.when(pl.col("gaze").list.len() > 0).then(pl.col("gaze"))
-    complete = rows.select("official_split", "boxes", *findings, gaze=gaze, **identity())
+    boxes = pl.col("boxes").fill_null([])  # readers drew around all that they selected
+    complete = rows.select("official_split", *findings, boxes=boxes, gaze=gaze, **identity())
     _report(readings, rows)
     tables = (*(_table(layout, phase) for phase in PHASES), *readings_tables(readings["id"], layout))
     return RawCorpus(complete_rows(complete), tables, tuple(readings.filter(usable)["fixations"]))

@@ -58,6 +58,8 @@ def _read_boxes(table: Path) -> pl.DataFrame:
     sides = {side: parse_numbers(raw, column, table) for column, side in BOX_COLUMNS.items()}
     blank = pl.select(pl.any_horizontal(side.is_null() for side in sides.values())).to_series()
     require_lines(blank & (target == 1), table, "Target is 1 but the box lacks a side")
+    unmarked = (target == 0) & raw["patientId"].is_duplicated()
+    require_lines(unmarked, table, "Target is 0 but the image stands in another line too")
     nobody = pl.lit(None, pl.String)
     return raw.select(key="patientId", marked=target == 1, label=pl.lit("pneumonia"), reader=nobody, **sides)
 
@@ -82,11 +84,15 @@ def _patients(keys: pl.Series, mapping: Path | None) -> pl.Series:
         return alone
     require_file(mapping)
     try:
-        entries = {entry["subset_img_id"]: entry["img_id"] for entry in json.loads(mapping.read_bytes())}
+        entries = [(entry["subset_img_id"], entry["img_id"]) for entry in json.loads(mapping.read_bytes())]
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{mapping} is not the publisher's list of entries with 'subset_img_id' and 'img_id' ({error}); "
             "download it again"
         ) from error
-    patients = {key: f"nih:{str(image).split('_')[0].zfill(8)}" for key, image in entries.items()}
+    patients: dict[str, str] = {}
+    for number, (key, image) in enumerate(entries, start=1):
+        if key in patients:
+            raise UserError(f"{mapping}, entry {number} names an image that an earlier one names; download it again")
+        patients[key] = f"nih:{str(image).split('_')[0].zfill(8)}"
     return keys.replace_strict(patients, default=None, return_dtype=pl.String).fill_null(alone).alias("patient")

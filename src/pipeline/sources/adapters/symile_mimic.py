@@ -6,26 +6,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNCERTAIN, UNKNOWN, finding_column
+from pipeline.manifests.vocabulary import finding_column
 from pipeline.records.errors import UserError
 from pipeline.settings.layouts.physiology import SymileMimicLayout
 from pipeline.sources.adapter import RawCorpus, complete_rows
+from pipeline.sources.chexpert_labels import FINDING_NAMES, parse_presence
 from pipeline.sources.labs.items import LAB_ITEMS
 from pipeline.sources.labs.matrix import lab_lists
 from pipeline.sources.locations import Trees
-from pipeline.sources.tables import parse_numbers, read_columns, require_cells, require_file, require_lines
+from pipeline.sources.tables import parse_numbers, read_columns, require_file, require_lines
 
 log = logging.getLogger(__name__)
 
-FINDING_NAMES = {
-    "Atelectasis": "atelectasis",
-    "Cardiomegaly": "cardiomegaly",
-    "Edema": "edema",
-    "Lung Opacity": "lung_opacity",
-    "No Finding": "no_finding",
-    "Pleural Effusion": "pleural_effusion",
-}
-PRESENCE_CODES = {1.0: PRESENT, 0.0: ABSENT, -1.0: UNCERTAIN}
+LABELS = ("Atelectasis", "Cardiomegaly", "Edema", "Lung Opacity", "No Finding", "Pleural Effusion")
 
 CELL_PATTERNS = {
     "subject_id": r"^1\d{7}$",
@@ -55,8 +48,9 @@ def read_corpus(trees: Trees, layout: SymileMimicLayout) -> RawCorpus:
 def _read_part(root: Path, table: str, part: str, layout: SymileMimicLayout) -> pl.DataFrame:
     path = root / table
     query_column = ["label"] if part == "test" else []
-    raw = read_columns(path, [*CELL_PATTERNS, *FINDING_NAMES, *LAB_ITEMS, *query_column])
+    raw = read_columns(path, [*CELL_PATTERNS, *LABELS, *LAB_ITEMS, *query_column])
     _check_cells(raw, path)
+    queries = _are_queries(raw, path)
     if layout.variant == "arrays":
         _check_order(raw["hadm_id"], root, part, layout)
     rows = raw.with_row_index("row").with_columns(parse_numbers(raw, item, path) for item in LAB_ITEMS)
@@ -72,9 +66,9 @@ def _read_part(root: Path, table: str, part: str, layout: SymileMimicLayout) -> 
         official_split=pl.lit(part),
         ecg=ecg,
         labs=lab_lists({item: item for item in LAB_ITEMS}),
-        **{finding_column(finding): _presence(raw, name, path) for name, finding in FINDING_NAMES.items()},
+        **{finding_column(FINDING_NAMES[name]): parse_presence(raw, name, path) for name in LABELS},
     )
-    return described.filter(_are_queries(raw, path)) if part == "test" else described
+    return described.filter(queries)
 
 
 def _check_cells(raw: pl.DataFrame, path: Path) -> None:
@@ -117,16 +111,15 @@ def _files(part: str, layout: SymileMimicLayout) -> tuple[pl.Expr, pl.Expr]:
     return image, ecg
 
 
-def _presence(raw: pl.DataFrame, name: str, path: Path) -> pl.Series:
-    codes = parse_numbers(raw, name, path)
-    require_cells(raw, name, ~codes.is_in(list(PRESENCE_CODES)), path, "is none of 1.0, 0.0, -1.0 and blank")
-    return codes.replace_strict(PRESENCE_CODES, default=UNKNOWN, return_dtype=pl.String)
-
-
 def _are_queries(raw: pl.DataFrame, path: Path) -> pl.Series:
-    require_lines(~raw["label"].is_in(list(QUERY_LABEL)).fill_null(value=False), path, "column 'label' is not 0 or 1")
-    queries = raw["label"].replace_strict(QUERY_LABEL, return_dtype=pl.Boolean)
-    log.info("%s: %d rows are candidates of other queries and are left out", path, (~queries).sum())
+    """Tell which rows stand for an admission of their own: all, but in the test table, which labels its queries 1."""
+    label = raw["label"] if "label" in raw.columns else pl.Series(["1"] * raw.height, dtype=pl.String)
+    require_lines(~label.is_in(list(QUERY_LABEL)).fill_null(value=False), path, "column 'label' is not 0 or 1")
+    queries = label.replace_strict(QUERY_LABEL, return_dtype=pl.Boolean)
+    repeated = queries & raw.select("hadm_id", queries.alias("query")).is_duplicated()
+    require_lines(repeated, path, "column 'hadm_id' names an admission that another line names")
+    if not queries.all():
+        log.info("%s: %d rows are candidates of other queries and are left out", path, (~queries).sum())
     return queries
 
 

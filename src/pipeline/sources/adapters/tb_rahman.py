@@ -14,11 +14,14 @@ from pipeline.sources.class_folders import (
     image_key,
     list_classes,
     list_images,
+    list_others,
     manifest_rows,
     presence_columns,
+    relative_paths,
     unnamed_patient,
 )
 from pipeline.sources.locations import Trees
+from pipeline.sources.tables import require_own_keys
 
 PRESENCE = {
     "Normal": {"tuberculosis": ABSENT, "no_finding": PRESENT},
@@ -27,11 +30,12 @@ PRESENCE = {
 
 
 def read_corpus(trees: Trees, layout: TbRahmanLayout) -> RawCorpus:
-    """Read the two folders; there are no official parts."""
+    """Read the two folders, whose files are images or else unlisted; there are no official parts."""
     root = trees.own
     labels = list_classes(root / layout.folder, PRESENCE)
-    rows = [_row(image, root) for label in labels for image in list_images(label)]
-    return RawCorpus(manifest_rows(rows, root), ())
+    rows = manifest_rows([_row(image, root) for label in labels for image in list_images(label)], root)
+    require_own_keys(rows, root)
+    return RawCorpus(rows, (), unlisted=relative_paths((o for label in labels for o in list_others(label)), root))
 
 
 def _row(image: Path, root: Path) -> Row:

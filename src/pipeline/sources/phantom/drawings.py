@@ -1,33 +1,15 @@
 """Boxes that a reader would draw around what a phantom image shows."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
+from pipeline.sources.phantom.boxes import Box
 from pipeline.sources.phantom.intervals import Mask
 from pipeline.sources.phantom.radiograph import Radiograph
 from pipeline.sources.phantom.risk import Finding
 
 LEAST_SHARE = 0.2
 """Parts of a mask smaller than this share of its largest part are not drawn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Hold a box in whole pixels of an image."""
-
-    left: int
-    top: int
-    right: int
-    """Column after the last one inside."""
-    bottom: int
-    """Row after the last one inside."""
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Return x and y of the middle, pixels."""
-        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
 def finding_mask(shot: Radiograph, finding: Finding) -> Mask:
@@ -38,7 +20,7 @@ def finding_mask(shot: Radiograph, finding: Finding) -> Mask:
 def box_around(mask: Mask) -> Box | None:
     """Return the box around everything in a mask, [height, width]; None around nothing."""
     left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return Box(left, top, left + width, top + height) if width else None
+    return Box.of_size(left, top, width, height) if width else None
 
 
 def boxes_around(mask: Mask, most: int) -> list[Box]:
@@ -46,4 +28,4 @@ def boxes_around(mask: Mask, most: int) -> list[Box]:
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     parts = sorted(stats[1:].tolist(), key=lambda part: (-part[cv2.CC_STAT_AREA], part))
     drawn = [part for part in parts[:most] if part[cv2.CC_STAT_AREA] >= LEAST_SHARE * parts[0][cv2.CC_STAT_AREA]]
-    return [Box(left, top, left + width, top + height) for left, top, width, height, _ in drawn]
+    return [Box.of_size(*part[:4]) for part in drawn]

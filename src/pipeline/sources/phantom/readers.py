@@ -60,7 +60,7 @@ def _read(patient: Patient, study: Study, shot: Radiograph, number: int) -> Read
 
 def _redraw(box: Box, shifts: npt.NDArray[np.float64]) -> Box:
     left, top, wider, taller = shifts.tolist()
-    return Box(
+    return Box.of_size(
         left=max(box.left + left * box.width, 0.0),
         top=max(box.top + top * box.height, 0.0),
         width=box.width * (1 + wider),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.records.randomness import keyed_generator
-from pipeline.sources.phantom.drawings import Box, box_around, boxes_around, finding_mask
+from pipeline.sources.phantom.boxes import Box
+from pipeline.sources.phantom.drawings import box_around, boxes_around, finding_mask
 from pipeline.sources.phantom.patient import Patient
 from pipeline.sources.phantom.radiograph import Radiograph
 from pipeline.sources.phantom.risk import Finding

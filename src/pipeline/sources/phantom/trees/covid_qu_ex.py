@@ -10,24 +10,22 @@ from pipeline.sources.phantom.illness import Illness
 from pipeline.sources.phantom.intervals import Mask
 from pipeline.sources.phantom.radiograph import Radiograph
 from pipeline.sources.phantom.risk import Finding
+from pipeline.sources.phantom.trees import qata_cov19
 from pipeline.sources.phantom.truth import TruthRecorder
 
 LUNG_HALF = "Lung Segmentation Data/Lung Segmentation Data"
 INFECTION_HALF = "Infection Segmentation Data/Infection Segmentation Data"
 PARTS = {"train": "Train", "val": "Val", "test": "Test"}
 CLASSES = {Illness.NONE: "Normal", Illness.COVID19: "COVID-19", Illness.BACTERIAL_PNEUMONIA: "Non-COVID"}
-NAMES = {
-    Illness.NONE: "Normal ({}).png",
-    Illness.COVID19: "covid_{}.png",
-    Illness.BACTERIAL_PNEUMONIA: "non_COVID ({}).png",
-}
+NAMES = {Illness.NONE: "Normal ({}).png", Illness.BACTERIAL_PNEUMONIA: "non_COVID ({}).png"}
+"""Names of images of two classes; those with COVID-19 keep the names that QaTa-COV19 has."""
 
 
 def write_tree(root: Path, source: PhantomSource) -> None:
     """Write both halves and the truth into the empty folder `root`.
 
     All images are in the first half; all with COVID-19, and those of every second other patient, in the second too.
-    The images with COVID-19 are those of the phantom QaTa-COV19 set, byte by byte.
+    The images with COVID-19 are those of the phantom QaTa-COV19 set, byte by byte and name by name.
     """
     make_folders(root, (LUNG_HALF, INFECTION_HALF), PARTS.values(), CLASSES.values(), ("images", "lung masks"))
     make_folders(root, (INFECTION_HALF,), PARTS.values(), CLASSES.values(), ("infection masks",))
@@ -45,7 +43,8 @@ def write_tree(root: Path, source: PhantomSource) -> None:
 def _write_half(root: Path, half: str, case: Case, shot: Radiograph) -> str:
     """Write image and lung mask, and return the path of the image."""
     folder = f"{half}/{PARTS[case.part]}/{CLASSES[case.illness]}"
-    name = NAMES[case.illness].format(case.number)
+    covid19 = case.illness == Illness.COVID19
+    name = qata_cov19.image_name(case) if covid19 else NAMES[case.illness].format(case.number)
     write_film(root / folder / "images" / name, shot.image)
     write_mask(root / folder / "lung masks" / name, shot.lungs)
     return f"{folder}/images/{name}"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pipeline.records.randomness import keyed_generator
 from pipeline.settings.corpora import PhantomSource
-from pipeline.sources.phantom.drawings import Box, boxes_around, finding_mask
+from pipeline.sources.phantom.boxes import Box
+from pipeline.sources.phantom.drawings import boxes_around, finding_mask
 from pipeline.sources.phantom.mimic_subset import frontal_images, write_columns
 from pipeline.sources.phantom.radiograph import render
 from pipeline.sources.phantom.risk import Finding
@@ -81,10 +82,10 @@ def _row(image: Taken, finding: Finding, phrase: str, box: Box) -> Row:
         "category_name": CATEGORY_OF[finding],
         "label_text": phrase,
         "path": image.path,
-        "x": str(box.left),
-        "y": str(box.top),
-        "w": str(box.right - box.left),
-        "h": str(box.bottom - box.top),
+        "x": f"{box.left:.0f}",
+        "y": f"{box.top:.0f}",
+        "w": f"{box.width:.0f}",
+        "h": f"{box.height:.0f}",
         "image_width": str(width),
         "image_height": str(height),
         "split": "val" if image.part == "validate" else image.part,

@@ -16,7 +16,7 @@ def write_tree(root: Path, source: PhantomSource) -> None:
     make_folders(root, ("QaTa-COV19-v2",), PARTS.values(), ("Images", "Ground-truths"))
     truth = TruthRecorder(root)
     for case in deal_cases(source, [Illness.COVID19], "qata parts"):
-        shot, name = case.film(source), _name(case)
+        shot, name = case.film(source), image_name(case)
         folder = f"QaTa-COV19-v2/{PARTS[case.part]}"
         image = f"{folder}/Images/{name}"
         write_film(root / image, shot.image)
@@ -25,8 +25,8 @@ def write_tree(root: Path, source: PhantomSource) -> None:
     truth.write_table()
 
 
-def _name(case: Case) -> str:
-    """Return a name as in one of the two sources that the set was collected from."""
+def image_name(case: Case) -> str:
+    """Return a name as in one of the two sources that the set was collected from; BIMCV's tell who it is."""
     if case.patient.number % 2:
         return f"covid_{case.number}.png"
     subject, session = f"S{case.patient.number + 3000:05d}", f"E{case.number + 6000:05d}"

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.records.randomness import keyed_generator
 from pipeline.settings.corpora import PhantomSource
 from pipeline.sources.phantom import mimic_ids
-from pipeline.sources.phantom.drawings import Box
+from pipeline.sources.phantom.boxes import Box
 from pipeline.sources.phantom.gaze import read_image
 from pipeline.sources.phantom.mimic_subset import frontal_images, write_columns
 from pipeline.sources.phantom.radiograph import Radiograph, render
@@ -187,7 +187,8 @@ def _write_drawings(folder: Path, reading: Reading, shot: Radiograph) -> None:
 
 
 def _corners(box: Box) -> Row:
-    return dict(zip(CORNERS, map(str, (box.left, box.top, box.right, box.bottom)), strict=True))
+    corners = (box.left, box.top, box.right, box.bottom)
+    return {name: f"{edge:.0f}" for name, edge in zip(CORNERS, corners, strict=True)}
 
 
 def _write_dictation(folder: Path, reading: Reading) -> None:

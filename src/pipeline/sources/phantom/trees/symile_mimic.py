@@ -67,7 +67,8 @@ def write_tree(root: Path, source: PhantomSource) -> None:
     Every patient has one admission, with the first study. The official parts are those of the phantom
     MIMIC-CXR-JPG: the last `test_fraction` of the patients are `test`, of the others each tenth by number is `val`.
     Images in the arrays are `image_size` pixels square (the publisher's 320). The tables name the images and
-    ECGs of the phantom MIMIC-CXR-JPG and MIMIC-IV-ECG of the same patients and seed.
+    ECGs of the phantom MIMIC-CXR-JPG and MIMIC-IV-ECG of the same patients and seed. Rows of `val` are queries of
+    themselves, as the publisher's script leaves them; their arrays say nothing of queries.
     """
     cohort, means = _cohort(source)
     parts = {
@@ -78,8 +79,11 @@ def write_tree(root: Path, source: PhantomSource) -> None:
     }
     images = _images(cohort, root)
     for part, rows in parts.items():
-        columns = (*COLUMNS, *QUERY_COLUMNS) if part in WITH_QUERIES else COLUMNS
-        write_columns(root / f"{part}.csv", columns, [_cells(row) for row in rows])
+        if part == "train":
+            write_columns(root / "train.csv", COLUMNS, [_cells(row) for row in rows])
+        else:
+            cells = [_cells(row) | _query_cells(row) for row in rows]
+            write_columns(root / f"{part}.csv", (*COLUMNS, *QUERY_COLUMNS), cells)
         _write_arrays(root / "data_npy" / part, rows, means, images)
     named = {f"{item}_percentile": means[item] for item in LAB_NAMES}
     (root / "labs_means.json").write_text(json.dumps(named, indent=4), encoding="utf-8")
@@ -114,7 +118,6 @@ def _candidates(rows: list[Admission], seed: int) -> list[Admission]:
 def _cells(row: Admission) -> Row:
     patient, study = row.taken.patient, row.taken.study
     labels = reported_labels(patient, study)
-    queries = {} if row.query is None else {"label_hadm_id": str(row.query), "label": str(int(row.query == row.number))}
     return {
         "subject_id": str(mimic_ids.subject_id(patient)),
         "hadm_id": str(row.number),
@@ -123,8 +126,13 @@ def _cells(row: Admission) -> Row:
         "ecg_path": record_path(patient, study),
         **{item: str(row.labs.get(item, "")) for item in LAB_NAMES},
         **{f"{item}_percentile": str(row.percentiles.get(item, "")) for item in LAB_NAMES},
-        **queries,
     }
+
+
+def _query_cells(row: Admission) -> Row:
+    """Return which query a row is a candidate of, itself where it is of none, and whether it is the right one."""
+    query = row.number if row.query is None else row.query
+    return {"label_hadm_id": str(query), "label": str(int(query == row.number))}
 
 
 def _images(cohort: Mapping[str, list[Admission]], root: Path) -> dict[int, Floats]:

@@ -113,8 +113,8 @@ def _annotations(boxes: dict[Finding, list[Box]]) -> list[Row]:
             "class_name": NAMES[finding],
             "x_min": f"{box.left:.6g}",
             "y_min": f"{box.top:.6g}",
-            "x_max": f"{box.left + box.width:.6g}",
-            "y_max": f"{box.top + box.height:.6g}",
+            "x_max": f"{box.right:.6g}",
+            "y_max": f"{box.bottom:.6g}",
         }
         for finding, patches in boxes.items()
         for box in patches
