@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
 import polars as pl
 import pytest
@@ -334,9 +333,6 @@ WITHOUT_PARTS = {
     "tb_rahman": "has no official parts",
     "vindr_cxr": "names no patients; its images have one name in one part",
 }
-WEAK_LABELS = {("nih_cxr14", "finding"): "the sentence names table and word, not the line"}
-WEAK_REPEATED = {("nih_cxr14", "Data_Entry_2017_v2020.csv"): "the manifest names the key; nobody names the line"}
-
 Pristine = Callable[[str], RawFolder]
 Good = Callable[[str], RawCorpus]
 
@@ -445,10 +441,9 @@ def names_nobody(sentence: str, folder: RawFolder, rows: pl.DataFrame) -> bool:
     return not {name for name in names if len(name) > 3} & set(re.split(r"[^\w()-]+", sentence))
 
 
-def each(cases: Iterable[Case], weak: Mapping[Case, str] = MappingProxyType({})) -> pytest.MarkDecorator:
-    """Run a test for each case; of the weak ones, for the reason given, it is known that they fail."""
-    marks = {case: [pytest.mark.xfail(strict=True, reason=reason)] for case, reason in weak.items()}
-    listed = [pytest.param(*case, id="-".join(case), marks=marks.get(case, [])) for case in sorted(cases)]
+def each(cases: Iterable[Case]) -> pytest.MarkDecorator:
+    """Run a test for each case."""
+    listed = [pytest.param(*case, id="-".join(case)) for case in sorted(cases)]
     return pytest.mark.parametrize(("layout", "what"), listed)
 
 
@@ -514,7 +509,7 @@ def test_a_table_without_a_column(layout: str, what: str, raw: Pristine, good: G
     assert refused
 
 
-@each(LABELS, WEAK_LABELS)
+@each(LABELS)
 def test_a_label_nobody_knows(layout: str, what: str, raw: Pristine, good: Good) -> None:
     folder = raw(layout)
     pattern = LABELS[layout, what](folder.root)
@@ -535,7 +530,7 @@ def test_a_row_without_an_image(layout: str, what: str, raw: Pristine) -> None:
     assert re.search(MISSING[layout, what](folder.root), refusal(folder) or "")
 
 
-@each(REPEATED, WEAK_REPEATED)
+@each(REPEATED)
 def test_a_row_that_stands_there_twice(layout: str, what: str, raw: Pristine, good: Good) -> None:
     folder = raw(layout)
     pattern = REPEATED[layout, what](folder.root)
