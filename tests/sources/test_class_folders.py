@@ -31,3 +31,11 @@ def test_each_file_of_a_folder_is_an_image_or_another_file(tmp_path: Path) -> No
     (tmp_path / "folder.tif").mkdir()
     assert {path.name for path in list_images(tmp_path)} == images
     assert {path.name for path in list_others(tmp_path)} == others
+
+
+def test_an_image_in_a_folder_inside_a_class_does_not_vanish(tmp_path: Path) -> None:
+    for name in ("a.png", "more/b.png", "more/deeper/c.jpg", ".hidden/d.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list_images(tmp_path) == [tmp_path / "a.png"]
+    assert list_others(tmp_path) == [tmp_path / "more" / "b.png", tmp_path / "more" / "deeper" / "c.jpg"]

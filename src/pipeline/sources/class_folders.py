@@ -32,13 +32,13 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def list_others(folder: Path) -> list[Path]:
-    """Return the other files right in a folder of images, by name: no image by their endings, nor hidden.
+    """Return what else lies in a folder of images, by name: files of other endings, and all files of sub-folders.
 
-    They may be images of another format, which the inventory has to count, or may not belong there.
+    They may be images that the inventory has to count, or may not belong there. Hidden ones are left out.
     """
-    _require_folder(folder)
-    files = (path for path in folder.iterdir() if path.suffix.lower() not in IMAGE_ENDINGS)
-    return sorted(path for path in files if not path.name.startswith(".") and path.is_file())
+    images = set(list_images(folder))
+    files = (path for path in folder.rglob("*") if path not in images and path.is_file())
+    return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def list_classes(folder: Path, known: Collection[str]) -> list[Path]:
