@@ -19,6 +19,8 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_corpora.smk"
+include: "workflow/rules/common_evaluation.smk"
 include: "workflow/rules/sources.smk"
 include: "workflow/rules/manifests.smk"
 include: "workflow/rules/shards.smk"

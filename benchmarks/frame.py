@@ -1,11 +1,14 @@
 """What every benchmark shares: fair timing, one table, one file of results."""
 
+import resource
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import psutil  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +17,8 @@ from pipeline.records.publish import publish_json
 from pipeline.records.versions import EVALUATION_PACKAGES, TRAINING_PACKAGES, machine, package_versions
 
 RESULTS = Path("results/bench")
-PACKAGES = sorted({*TRAINING_PACKAGES, *EVALUATION_PACKAGES, "scikit-learn"})
+PEERS = ("litdata", "pillow", "scikit-learn", "torchvision", "webdataset")
+PACKAGES = sorted({*TRAINING_PACKAGES, *EVALUATION_PACKAGES, *PEERS})
 
 Task = Callable[[], object]
 
@@ -58,6 +62,28 @@ def interleaved(tasks: list[Task], rounds: int, seconds: Callable[[Task], float]
     return [statistics.median(column) for column in zip(*timings, strict=True)]
 
 
+@dataclass(frozen=True)
+class Stopwatch:
+    """Hold what has passed: `after - before` is what lies between two readings."""
+
+    wall: float
+    """Time by the clock, seconds."""
+    cpu: float
+    """Processor time of this process and of the processes below it, living and ended, seconds."""
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return a reading; what an ended process has spent is lost until it is joined."""
+        ended_and_own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        cpu = sum(usage.ru_utime + usage.ru_stime for usage in ended_and_own)
+        living = (child.cpu_times() for child in psutil.Process().children(recursive=True))
+        cpu += sum(times.user + times.system + times.children_user + times.children_system for times in living)
+        return cls(time.perf_counter(), cpu)
+
+    def __sub__(self, earlier: Self) -> Self:
+        return type(self)(self.wall - earlier.wall, self.cpu - earlier.cpu)
+
+
 def report(name: str, description: str, measures: list[Measure]) -> None:
     """Print the measures as a table and publish them as `results/bench/<name>.json`."""
     _print(name, description, measures)
@@ -78,3 +104,8 @@ def _elapsed(task: Task, clock: Callable[[], float]) -> float:
     start = clock()
     task()
     return clock() - start
+
+
+def more_often_is_better(measure: str, ours: int, theirs: int, peer: str, unit: str) -> Measure:
+    """Compare how often something is achieved; a peer that never does counts as once in the ratio, a lower bound."""
+    return Measure(measure=measure, ours=ours, theirs=theirs, peer=peer, ratio=ours / max(theirs, 1), unit=unit)

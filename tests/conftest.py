@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
+from corpus_stages import build_shards
 from hypothesis import settings as hypothesis_settings
 
 from pipeline.manifests.schema import COMPANION_SCHEMA, MANIFEST_SCHEMA, write_manifest
 from pipeline.manifests.vocabulary import ABSENT, PRESENT, UNKNOWN, finding_column
 from pipeline.settings.corpora import ShardSettings
 from pipeline.settings.pretraining import PretrainingSettings
-from pipeline.stages.write_shards import write_shards
 
 # A loaded machine is slow at times, which is no failure of a law.
 hypothesis_settings.register_profile("unhurried", deadline=None)
@@ -100,7 +100,5 @@ def made_manifest(tmp_path: Path) -> Path:
 def made_index(made_manifest: Path) -> Path:
     """Write the shards of the small made-up corpus and return their index."""
     index = made_manifest.parent / "shards" / "made" / "index.parquet"
-    root = made_manifest.parent / "raw"
-    settings = ShardSettings(image_size=32, samples_per_shard=5)
-    write_shards(root, settings, made_manifest, index, threads=2)
-    return index
+    settings = ShardSettings(image_size=32, samples_per_shard=5, parts=2)
+    return build_shards(made_manifest.parent / "raw", settings, made_manifest, index)

@@ -1,16 +1,34 @@
-"""The first two stages on a folder of raw files, as the workflow runs them."""
+"""The stages from a folder of raw files to shards, as the workflow runs them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.settings.corpora import InventorySettings, LocalSource, SplitSettings
+from pipeline.settings.corpora import InventorySettings, LocalSource, ShardSettings, SplitSettings
 from pipeline.settings.layouts.base import LayoutSettings, Role
-from pipeline.sources.locations import Located
+from pipeline.shards.index import PARTS
+from pipeline.sources.locations import Located, Trees, locate
 from pipeline.stages.build_manifest import build_manifest
 from pipeline.stages.fetch_corpus import fetch_corpus
+from pipeline.stages.index_shards import index_shards
+from pipeline.stages.write_shards import write_shards
 
 OFFICIAL = SplitSettings(scheme="official")
+
+
+def write_parts(trees: Trees, settings: ShardSettings, manifest: Path, folder: Path, threads: int = 2) -> list[Path]:
+    """Write all tars of a corpus into a folder, part by part; return the tables of the parts."""
+    tables = [folder / PARTS / f"{part + 1}-of-{settings.parts}.parquet" for part in range(settings.parts)]
+    for part, table in enumerate(tables):
+        write_shards(trees, settings, manifest, part, table, threads)
+    return tables
+
+
+def build_shards(trees: Trees | Path, settings: ShardSettings, manifest: Path, index: Path, threads: int = 2) -> Path:
+    """Write all tars of a corpus beside their index and return it; a folder stands for the trees of a corpus alone."""
+    trees = Trees.alone(trees) if isinstance(trees, Path) else trees
+    index_shards(write_parts(trees, settings, manifest, index.parent, threads), manifest, index)
+    return index
 
 
 @dataclass(frozen=True)
@@ -39,3 +57,8 @@ class RawFolder:
         lenders = {role: lender.located for role, lender in self.lenders.items()}
         build_manifest("made", self.located, lenders, self.layout, splits, others or {}, manifest)
         return manifest
+
+    def shard(self, settings: ShardSettings, manifest: Path) -> Path:
+        index = self.root.parent / "shards" / self.root.name / "index.parquet"
+        lenders = {role: lender.located for role, lender in self.lenders.items()}
+        return build_shards(locate(self.located, lenders), settings, manifest, index)

@@ -19,7 +19,7 @@ SMALL: dict[str, Any] = {
             "source": {"kind": "phantom", "patients": 70, "image_size": 40, "test_fraction": 0.4},
             "layout": {"format": "chexpert"},
             "splits": {"scheme": "official", "val_fraction": 0.4},
-            "shards": {"image_size": 32},
+            "shards": {"image_size": 32, "parts": 2},
         },
     },
     "pretrain": {

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import make_manifest
+from corpus_stages import build_shards
 from pydantic import ValidationError
 
 from pipeline.manifests.leakage import FINGERPRINT_SCHEMA, Corpora, Pair, Part, audit, require_no_leak
@@ -15,7 +16,6 @@ from pipeline.records.errors import UserError
 from pipeline.settings.audit import AuditSettings
 from pipeline.settings.corpora import ShardSettings
 from pipeline.stages.audit_leakage import audit_leakage
-from pipeline.stages.write_shards import write_shards
 
 PAIRS = [
     Pair(Part("b", "train"), Part("b", "test")),
@@ -180,7 +180,7 @@ def test_the_stage_finds_a_shrunken_copy_in_another_corpus(
     indexes = {name: tmp_path / name / "index.parquet" for name in manifests}
     for name, manifest in manifests.items():
         write_manifest(manifest.with_columns(corpus=pl.lit(name)), files[name])
-        write_shards(tmp_path / "raw", ShardSettings(image_size=32), files[name], indexes[name], threads=2)
+        build_shards(tmp_path / "raw", ShardSettings(image_size=32), files[name], indexes[name])
     meeting = [Pair(Part("a", "test"), Part("b", "test")), Pair(Part("a", "train"), Part("b", "test"))]
 
     record = tmp_path / "audit.json"

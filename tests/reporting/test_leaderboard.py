@@ -12,7 +12,7 @@ from pipeline.records.metrics import Digests, MetricRecord, MetricValue, write_m
 from pipeline.reporting.leaderboard import LeaderboardRow, collect_rows, format_leaderboard, write_leaderboard
 
 DIGESTS = Digests(**{name: f"{place:064x}" for place, name in enumerate(Digests.model_fields)})
-HEADER = "benchmark,encoder,protocol,fraction,seed,metric,value,low,high,n,n_patients,record"
+HEADER = "benchmark,encoder,protocol,fraction,seed,metric,value,low,high,n,n_patients,quarantined,record"
 
 
 def made_up_record(benchmark: str, encoder: str, auroc: float, kind: str = "metrics") -> MetricRecord:
@@ -42,6 +42,7 @@ def made_up_record(benchmark: str, encoder: str, auroc: float, kind: str = "metr
         seed=0,
         regularisation={"edema": 0.1},
         n_train=700,
+        quarantined=0,
         excluded={},
         values=[
             value("auroc", "edema", auroc, 45),
@@ -125,9 +126,9 @@ def test_the_terminal_table_marks_the_best_and_puts_controls_last(tmp_path: Path
 
 def test_the_terminal_table_says_what_differs_and_shows_what_is_missing() -> None:
     rows = [
-        LeaderboardRow("findings", "mae", "linear", 0.025, 0, "auroc", 0.7, 0.6, 0.8, 9, 9, "a"),
-        LeaderboardRow("findings", "mae", "linear", 1.0, 0, "auroc", 0.8, 0.7, 1.0, 9, 9, "b"),
-        LeaderboardRow("findings", "raw", "linear", 1.0, 0, "auroc", 0.8, 0.7, 1.0, 9, 9, "c"),
+        LeaderboardRow("findings", "mae", "linear", 0.025, 0, "auroc", 0.7, 0.6, 0.8, 9, 9, 0, "a"),
+        LeaderboardRow("findings", "mae", "linear", 1.0, 0, "auroc", 0.8, 0.7, 1.0, 9, 9, 0, "b"),
+        LeaderboardRow("findings", "raw", "linear", 1.0, 0, "auroc", 0.8, 0.7, 1.0, 9, 9, 0, "c"),
     ]
     _, _, _, few, all_patients = format_leaderboard(rows).splitlines()
     assert few.split() == ["findings", "2.5%", "*0.700", ".600-.800", "-"]
@@ -137,7 +138,7 @@ def test_the_terminal_table_says_what_differs_and_shows_what_is_missing() -> Non
 @pytest.mark.parametrize("encoders", [1, 5, 9])
 def test_the_terminal_table_stays_within_its_width_and_shows_every_encoder(encoders: int) -> None:
     rows = [
-        LeaderboardRow("findings", f"encoder_{k}", "linear", 1.0, 0, "auroc", k / 10, 0.0, 1.0, 9, 9, "r")
+        LeaderboardRow("findings", f"encoder_{k}", "linear", 1.0, 0, "auroc", k / 10, 0.0, 1.0, 9, 9, 0, "r")
         for k in range(encoders)
     ]
     text = format_leaderboard(rows)

@@ -74,6 +74,7 @@ def made_up_record(encoder: str, values: list[MetricValue], control: str | None 
         seed=7,
         regularisation={"edema <&>": 0.03125},
         n_train=555,
+        quarantined=0,
         excluded={"uncertain edema": 13},
         values=values,
         settings={"probe": {"kind": "linear_probe", "penalties": [0.1, 1.0]}},
@@ -200,6 +201,13 @@ def test_without_comparisons_nothing_points_to_them(results: Path) -> None:
     tags = Tags(page_of(results))
     assert len(tags.links) == 6
     assert {link.removeprefix("#") for link in tags.links} <= set(tags.ids)
+
+
+def test_samples_that_were_set_aside_in_training_are_stated_beside_the_leaderboard(results: Path) -> None:
+    assert "damaged samples" not in page_of(results)
+    record = made_up_record("mae", [made_up_value("auroc", "macro", 0.9)]).model_copy(update={"quarantined": 13})
+    write_metric_record(results / "evaluate" / "findings" / "mae" / "linear.json", record)
+    assert "mae was trained without 13 damaged samples that were set aside" in page_of(results)
 
 
 def test_equal_records_give_equal_bytes(results: Path) -> None:

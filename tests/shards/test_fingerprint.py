@@ -4,17 +4,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 import pytest
 from conftest import make_manifest
+from corpus_stages import build_shards
 
 from pipeline.manifests.schema import read_manifest, write_manifest
 from pipeline.settings.audit import AuditSettings
 from pipeline.settings.corpora import ShardSettings
 from pipeline.shards.fingerprint import BITS, fingerprint
-from pipeline.shards.gray import GrayImage, decode_jpeg, encode_jpeg, resize_short_side
+from pipeline.shards.gray import GrayImage, resize_short_side
 from pipeline.shards.images import read_gray
-from pipeline.stages.write_shards import write_shards
+from pipeline.shards.index import read_index
+from pipeline.shards.jpeg import decode_jpeg, encode_jpeg
 
 NEAR = AuditSettings().near_identical_distance
 
@@ -82,8 +83,9 @@ def test_an_image_without_contrast_has_a_fingerprint() -> None:
 def test_the_index_holds_the_fingerprint_of_the_image_before_it_was_encoded(tmp_path: Path) -> None:
     write_manifest(make_manifest(tmp_path / "raw"), tmp_path / "made.parquet")
     settings = ShardSettings(image_size=32, jpeg_quality=5)
-    write_shards(tmp_path / "raw", settings, tmp_path / "made.parquet", tmp_path / "shards" / "index.parquet", 2)
-    index = pq.read_table(tmp_path / "shards" / "index.parquet")
+    index = read_index(
+        build_shards(tmp_path / "raw", settings, tmp_path / "made.parquet", tmp_path / "shards" / "index.parquet")
+    )
     written = dict(zip(index["key"].to_pylist(), index["fingerprint"].to_pylist(), strict=True))
     expected = read_manifest(tmp_path / "made.parquet").select("key", "path").iter_rows()
     assert written == {
@@ -97,7 +99,6 @@ def test_rows_of_one_array_file_are_written_each_with_its_fingerprint(tmp_path: 
     np.save(tmp_path / "raw" / "images.npy", images)
     paths = [f"images.npy#{row}" for row in range(manifest.height)]
     write_manifest(manifest.with_columns(path=pl.Series(paths)), tmp_path / "made.parquet")
-    write_shards(
-        tmp_path / "raw", ShardSettings(image_size=32), tmp_path / "made.parquet", tmp_path / "index.parquet", 2
-    )
-    assert len(set(pq.read_table(tmp_path / "index.parquet")["fingerprint"].to_pylist())) == manifest.height
+    settings = ShardSettings(image_size=32)
+    index = build_shards(tmp_path / "raw", settings, tmp_path / "made.parquet", tmp_path / "shards" / "index.parquet")
+    assert len(set(read_index(index)["fingerprint"].to_pylist())) == manifest.height

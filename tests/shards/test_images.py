@@ -1,29 +1,53 @@
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.records.errors import UserError
-from pipeline.shards.gray import decode_jpeg, encode_jpeg, resize_short_side
-from pipeline.shards.images import file_part, read_gray
+from pipeline.settings.corpora import ShardSettings
+from pipeline.shards.gray import GrayImage, resize_short_side
+from pipeline.shards.images import file_part, read_gray, read_stored
+from pipeline.shards.jpeg import encode_jpeg
 
+Decoding = Literal["exact", "fast"]
 GRAY = np.linspace(0, 255, 48 * 64, dtype=np.uint8).reshape(48, 64)
 
 
-@pytest.mark.parametrize("channels", ["gray", "gray16", "rgb", "rgba"])
-def test_png_of_any_kind_reads_as_the_same_gray(tmp_path: Path, channels: str) -> None:
-    pixels = {
-        "gray": GRAY,
-        "gray16": GRAY.astype(np.uint16) * 257,
-        "rgb": np.stack([GRAY] * 3, axis=-1),
-        "rgba": np.stack([GRAY, GRAY, GRAY, np.full_like(GRAY, 255)], axis=-1),
-    }
-    cv2.imwrite(str(tmp_path / "image.png"), pixels[channels])
+OPAQUE = Image.fromarray(np.full_like(GRAY, 255))
+PNGS = {
+    "8-bit gray": Image.fromarray(GRAY),
+    "16-bit gray": Image.fromarray(GRAY.astype(np.uint16) * 257),
+    "gray and alpha": Image.merge("LA", [Image.fromarray(GRAY), OPAQUE]),
+    "RGB": Image.fromarray(GRAY).convert("RGB"),
+    "RGBA": Image.merge("RGBA", [Image.fromarray(GRAY)] * 3 + [OPAQUE]),
+    "gray palette": Image.fromarray(GRAY).convert("P"),
+}
+
+
+@pytest.mark.parametrize("image", PNGS.values(), ids=PNGS.keys())
+def test_png_of_any_kind_reads_as_the_same_gray(tmp_path: Path, image: Image.Image) -> None:
+    image.save(tmp_path / "image.png")
     np.testing.assert_array_equal(read_gray(tmp_path / "image.png"), GRAY)
+    np.testing.assert_array_equal(stored(tmp_path / "image.png", image_size=48), GRAY)
+
+
+def test_16_bits_are_rounded_to_8(tmp_path: Path) -> None:
+    deep = np.random.default_rng(0).integers(0, 2**16, (40, 50), dtype=np.uint16)
+    Image.fromarray(deep).save(tmp_path / "image.png")
+    assert np.abs(read_gray(tmp_path / "image.png") - deep / 65535 * 255).max() <= 0.5
+
+
+@pytest.mark.parametrize("kind", ["png", "bmp", "tiff"])
+def test_colours_of_a_palette_become_their_gray(tmp_path: Path, kind: str) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (256, 3), dtype=np.uint8)
+    image = Image.fromarray(GRAY).convert("P")
+    image.putpalette(colours.ravel().tolist())
+    image.save(tmp_path / f"image.{kind}")
+    expected = (colours @ np.array([0.299, 0.587, 0.114]))[GRAY]
+    assert np.abs(read_gray(tmp_path / f"image.{kind}") - expected).max() <= 1
 
 
 def test_a_jpeg_reads_as_pillow_reads_it(tmp_path: Path) -> None:
@@ -41,24 +65,88 @@ def test_a_truncated_jpeg_is_refused_by_name(tmp_path: Path, kept: float) -> Non
         read_gray(path)
 
 
-@settings(max_examples=40)
-@given(st.integers(8, 90), st.integers(8, 90), st.integers(8, 64))
-def test_resizing_sets_the_short_side_and_keeps_the_aspect(height: int, width: int, side: int) -> None:
-    resized = resize_short_side(np.zeros((height, width), np.uint8), side)
-    assert min(resized.shape) == side
-    assert max(resized.shape) == pytest.approx(side * max(height, width) / min(height, width), abs=0.51)
+def stored(path: Path, image_size: int, decoding: Decoding = "exact") -> GrayImage:
+    """Return the stored pixels of a file."""
+    return read_stored(path.read_bytes(), path, ShardSettings(image_size=image_size, decoding=decoding)).pixels
 
 
-def test_shrinking_averages_areas() -> None:
-    checkers = np.indices((64, 64)).sum(axis=0) % 2 * 200
-    assert np.ptp(resize_short_side(checkers.astype(np.uint8), 16)) == 0
+def whole_by_pillow(path: Path, size: tuple[int, int]) -> GrayImage:
+    """Do what everybody writes: decode whole, convert to gray, resize by Lanczos's filter to (height, width)."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L").resize(size[::-1], Image.Resampling.LANCZOS))
 
 
-def test_encoding_is_repeatable_and_nearly_lossless() -> None:
-    smooth = cv2.GaussianBlur(GRAY, (9, 9), 3)
-    encoded = encode_jpeg(smooth, quality=95)
-    assert encoded == encode_jpeg(smooth.copy(), quality=95)
-    assert np.abs(decode_jpeg(encoded).astype(int) - smooth).max() <= 6
+def peak_signal_to_noise(image: GrayImage, reference: GrayImage) -> float:
+    """Return the ratio in dB."""
+    return float(10 * np.log10(255**2 / np.mean((image.astype(float) - reference) ** 2)))
+
+
+@pytest.fixture
+def full_size(real_data: Path, tmp_path: Path) -> list[Path]:
+    """Return real radiographs enlarged to more than twice 512 px, of an odd size, with film grain."""
+    folders = ("hannover_cxr_labs", "kermany_pediatric_cxr", "nih_cxr14")
+    paths = []
+    for number, folder in enumerate(folders):
+        small = read_gray(sorted((real_data / folder / "images").iterdir())[0])
+        large = cv2.resize(small, (1061, 1275), interpolation=cv2.INTER_CUBIC)
+        grain = np.random.default_rng(number).normal(0, 1.6, large.shape)
+        paths.append(tmp_path / f"{folder}.jpg")
+        paths[-1].write_bytes(encode_jpeg(np.clip(np.rint(large + grain), 0, 255).astype(np.uint8), 95))
+    return paths
+
+
+@pytest.mark.parametrize(("decoding", "least"), [("exact", 55), ("fast", 40)])
+@pytest.mark.parametrize("image_size", [130, 256, 312, 512])
+def test_stored_pixels_are_those_of_a_whole_decode(
+    full_size: list[Path], image_size: int, decoding: Decoding, least: float
+) -> None:
+    for path in full_size:
+        pixels = stored(path, image_size, decoding)
+        assert peak_signal_to_noise(pixels, whole_by_pillow(path, pixels.shape)) >= least
+
+
+@pytest.mark.parametrize("decoding", ["exact", "fast"])
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_what_is_stored_knows_the_size_of_the_file(tmp_path: Path, ending: str, decoding: Decoding) -> None:
+    path = tmp_path / f"image.{ending}"
+    Image.fromarray(np.zeros((331, 270), np.uint8)).save(path)
+    read = read_stored(path.read_bytes(), path, ShardSettings(image_size=32, decoding=decoding))
+    assert (read.height, read.width) == (331, 270)
+    assert read.pixels.shape == (39, 32)
+
+
+@pytest.mark.parametrize("decoding", ["exact", "fast"])
+def test_a_small_image_is_enlarged(tmp_path: Path, decoding: Decoding) -> None:
+    path = tmp_path / "image.jpg"
+    path.write_bytes(encode_jpeg(GRAY, 95))
+    pixels = stored(path, 96, decoding)
+    np.testing.assert_array_equal(pixels, resize_short_side(read_gray(path), 96))
+    assert pixels.shape == (96, 128)
+
+
+@pytest.mark.parametrize("decoding", ["exact", "fast"])
+@pytest.mark.parametrize("kept", [0.3, 0.7, 0.95, 0.999])
+def test_a_truncated_jpeg_is_not_stored(tmp_path: Path, kept: float, decoding: Decoding) -> None:
+    content = encode_jpeg(np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8), 95)
+    with pytest.raises(UserError, match=r"image\.jpg is not a whole image"):
+        read_stored(
+            content[: int(kept * len(content))],
+            tmp_path / "image.jpg",
+            ShardSettings(image_size=32, decoding=decoding),
+        )
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0"])
+def test_what_is_no_image_is_not_stored(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UserError, match=r"image\.jpg is not a whole image"):
+        read_stored(content, tmp_path / "image.jpg", ShardSettings(image_size=32))
+
+
+def test_the_row_of_an_array_is_stored_without_its_files_content(tmp_path: Path) -> None:
+    np.save(tmp_path / "cxr.npy", np.stack([GRAY, GRAY[::-1]]))
+    read = read_stored(None, tmp_path / "cxr.npy#1", ShardSettings(image_size=24))
+    np.testing.assert_array_equal(read.pixels, resize_short_side(GRAY[::-1], 24))
+    assert (read.height, read.width) == GRAY.shape
 
 
 def normalised(gray: np.ndarray) -> np.ndarray:

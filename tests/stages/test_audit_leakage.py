@@ -14,7 +14,6 @@ from pipeline.settings.corpora import PhantomSource, ShardSettings, SplitSetting
 from pipeline.settings.layouts.union import Layout
 from pipeline.sources.phantom.cohort import write_cohort
 from pipeline.stages.audit_leakage import audit_leakage
-from pipeline.stages.write_shards import write_shards
 
 SOURCE = PhantomSource(kind="phantom", patients=24, image_size=96)
 CUT = SplitSettings(scheme="patient", test_fraction=0.4, val_fraction=0.2)
@@ -25,9 +24,8 @@ def build(folder: Path, layout: str, source: PhantomSource) -> tuple[Path, Path]
     raw = RawFolder(folder / layout, parse(Layout, {"format": layout}))
     write_cohort(raw.root, source, layout)
     raw.fetch()
-    manifest, index = raw.build(CUT), folder / "shards" / layout / "index.parquet"
-    write_shards(raw.root, ShardSettings(image_size=64), manifest, index, threads=2)
-    return manifest, index
+    manifest = raw.build(CUT)
+    return manifest, raw.shard(ShardSettings(image_size=64), manifest)
 
 
 def compare(folder: Path, trained: str, tested: str, settings: AuditSettings, source: PhantomSource = SOURCE) -> Path:

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.batches.loader import ImageBatch, TrainingLoader, fixed_batches
-from pipeline.batches.samples import Samples
+from pipeline.batches.batch import ImageBatch
+from pipeline.batches.loader import TrainingLoader, fixed_batches
+from pipeline.batches.planes import Planes
+from pipeline.batches.samples import Samples, Selection
 from pipeline.records.errors import UserError
 from pipeline.records.events import EventLog, read_events
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
+from pipeline.training import meter
 from pipeline.training.loop import Data, Trainer
 from pipeline.training.optimizer import build_optimizer
 from pipeline.training.state import StateFolder
@@ -30,14 +33,15 @@ def train(
     task = MaskedAutoencoding(run)
 
     def stopping(first: int, last: int) -> Iterator[ImageBatch]:
-        loader = TrainingLoader(samples, 32, run.optimization.batch_size, run.seed, threads)
+        loader = TrainingLoader(samples, run.optimization.batch_size, run.seed, threads)
         for step, batch in enumerate(loader.batches(first, last), start=first):
             if step == stop:
                 raise StoppedError
             yield batch
 
-    with Samples([index], ["train"]) as samples, Samples([index], ["val"]) as held_out:
-        data = Data(stopping, lambda: fixed_batches(held_out, 32, 4, np.arange(len(held_out)), threads))
+    training, validation = (Samples([index], Selection((split,))) for split in ("train", "val"))
+    with training as samples, validation as held_out:
+        data = Data(stopping, lambda: fixed_batches(held_out, 4, np.arange(len(held_out)), threads))
         states = StateFolder(folder / "state", "fingerprint")
         Trainer(task, data, run, states, EventLog(folder / "history.jsonl")).run()
     return torch.cat([parameter.detach().reshape(-1) for parameter in task.parameters()])
@@ -104,6 +108,35 @@ def test_a_kill_while_old_states_are_removed_does_not_keep_later_ones_from_being
     for step in (3, 4):
         StateFolder(tmp_path, "fingerprint").save(step, {"step": step})
     assert states.newest() == (4, {"step": 4})
+
+
+def test_the_history_says_how_long_the_loop_waited_for_data(
+    small_run: PretrainingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = {"now": 0.0}
+    monkeypatch.setattr(meter, "monotonic", lambda: clock["now"])
+
+    class Timed(MaskedAutoencoding):
+        def forward(self, batch: ImageBatch) -> dict[str, torch.Tensor]:
+            clock["now"] += 3.0
+            return super().forward(batch)
+
+    def late(seconds: float, batches: int) -> Iterator[ImageBatch]:
+        for _ in range(batches):
+            clock["now"] += seconds
+            pixels = torch.randint(0, 256, (6, 1, 32, 32), generator=torch.manual_seed(0)).to(torch.uint8)
+            yield ImageBatch(Planes.of(pixels), np.zeros(6, np.int64), np.arange(6))
+
+    data = Data(lambda first, last: late(1.0, last - first), lambda: late(5.0, 2))
+    states, history = StateFolder(tmp_path / "state", "fingerprint"), tmp_path / "history.jsonl"
+    Trainer(Timed(small_run), data, small_run, states, EventLog(history)).run()
+    measured = {
+        (event["event"], event["images_per_second"], event["data_wait"])
+        for event in read_events(history)
+        if event["event"] in ("step", "validation")
+    }
+    # Four seconds a step, of which one is waited; validation does nothing but wait, and its time is not training's.
+    assert measured == {("step", 6 / 4, 1 / 4), ("validation", 12 / 10, 1.0)}
 
 
 def test_biases_and_norms_do_not_decay_and_positions_are_not_trained(small_run: PretrainingSettings) -> None:

@@ -12,6 +12,7 @@ rule pretrain_encoder:
         settings="<results>/runs/{run}/settings.json",
         history="<results>/runs/{run}/history.jsonl",
         record="<results>/runs/{run}/run.json",
+        quarantine="<results>/runs/{run}/quarantine.jsonl",
     log:
         "<logs>/pretrain_encoder/{run}.log",
     benchmark:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pipeline.records.logs import rule_log
 from pipeline.settings.base import parse
 from pipeline.settings.corpora import ShardSettings, Source
-from pipeline.sources.locations import raw_root
+from pipeline.sources.locations import Located, locate
 from pipeline.stages.write_shards import write_shards
 
 if TYPE_CHECKING:
@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 
 with rule_log(snakemake.log[0], snakemake.params.confidential):
     write_shards(
-        root=raw_root(parse(Source, snakemake.params.source), Path(snakemake.input.inventory)),
-        settings=parse(ShardSettings, snakemake.params.settings),
+        trees=locate(
+            own=Located(parse(Source, snakemake.params.source), Path(snakemake.input.inventory)),
+            lenders={
+                role: Located(parse(Source, source), Path(snakemake.input[role]))
+                for role, source in snakemake.params.lenders.items()
+            },
+        ),
+        settings=parse(ShardSettings, snakemake.params.settings | {"parts": snakemake.wildcards.parts}),
         manifest=Path(snakemake.input.manifest),
-        index=Path(snakemake.output.index),
+        part=int(snakemake.wildcards.part) - 1,
+        table=Path(snakemake.output.table),
         threads=snakemake.threads,
+        fixations=snakemake.params.fixations,
     )

@@ -1,78 +1,101 @@
-"""Batches of uint8 images, read ahead by threads, the same for any number of them."""
+"""Batches of uint8 images and their companions, the same for any number of threads."""
 
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from pipeline.batches.order import batch_positions
+from pipeline.batches.assembly import Assembly, Read
+from pipeline.batches.batch import IMAGES_ONLY, Companions, ImageBatch
+from pipeline.batches.companions import SampleReader
+from pipeline.batches.memory import BatchMemory
+from pipeline.batches.mixing import MixedOrder
+from pipeline.batches.order import WHOLE_BATCH, Order, Share, ShuffledOrder
+from pipeline.batches.reading_ahead import read_ahead
+from pipeline.batches.replacement import ReplacingReader
 from pipeline.batches.samples import Samples
-
-
-@dataclass(frozen=True)
-class ImageBatch:
-    """Hold the images of one step, and what keys their random draws."""
-
-    pixels: Tensor
-    """uint8 [B, 1, side, side], 0 (black) to 255 (white)."""
-    epochs: NDArray[np.int64]
-    """[B] epoch each image belongs to."""
-    indices: NDArray[np.int64]
-    """[B] position of each image among the samples."""
+from pipeline.records.errors import UserError
 
 
 class TrainingLoader:
     """Read the batches of a run; a batch depends on (seed, step) alone, so there is no state to save."""
 
-    def __init__(self, samples: Samples, side: int, batch_size: int, seed: int, threads: int) -> None:
-        """Prepare to read square images of `side` pixels with `threads` threads."""
-        self.samples = samples
-        self.side = side
-        self.batch_size = batch_size
-        self.seed = seed
-        self.threads = threads
+    def __init__(
+        self,
+        samples: Samples,
+        batch_size: int,
+        seed: int,
+        threads: int,
+        companions: Companions = IMAGES_ONLY,
+        read_size: int | None = None,
+        mixing: Sequence[float] | None = None,
+        share: Share = WHOLE_BATCH,
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            samples: What is trained on. Damaged ones are replaced where they have a quarantine that tolerates them.
+            batch_size: Images per step, over all processes.
+            seed: Key of the order, and of replacements.
+            threads: Threads that read and decode.
+            companions: What is read beside the images.
+            read_size: Short side, pixels, that images need at least have; larger ones are decoded at the smallest
+                eighth that has it. Unset, as stored.
+            mixing: Relative number of images from each corpus, in the order of the indexes; unset, each image appears
+                once per epoch.
+            share: Which part of each batch this process reads.
+
+        Raises:
+            UserError: A weight is too small, a weighted corpus has no samples, or there are fewer images in a batch
+                than processes.
+        """
+        if batch_size < share.world:
+            raise UserError(f"batch_size {batch_size} is less than one image for each of {share.world} processes")
+        self._batch_size = batch_size
+        self._threads = threads
+        self._share = share
+        self._order: Order = (
+            ShuffledOrder(len(samples), seed) if mixing is None else MixedOrder(samples.corpus_sizes, mixing, seed)
+        )
+        self._reader = SampleReader(samples, companions, read_size)
+        self._read = _reading(self._reader, seed)
+        self._memory = BatchMemory()
 
     def batches(self, first_step: int, last_step: int) -> Iterator[ImageBatch]:
-        """Yield the batches of steps first_step (inclusive) to last_step (exclusive), reading ahead."""
-        with ThreadPoolExecutor(self.threads) as pool:
-            waiting: deque[tuple[ImageKeys, list[Future[NDArray[np.uint8]]]]] = deque()
-            for step in range(first_step, last_step):
-                keys = batch_positions(step, self.batch_size, len(self.samples), self.seed)
-                waiting.append((keys, [pool.submit(self._read, int(index)) for index in keys[1]]))
-                if len(waiting) > _BATCHES_AHEAD:
-                    yield _collect(*waiting.popleft())
-            while waiting:
-                yield _collect(*waiting.popleft())
+        """Yield this process's part of the batches of steps first_step (inclusive) to last_step (exclusive).
 
-    def _read(self, position: int) -> NDArray[np.uint8]:
-        return self.samples.square_image(position, self.side)
+        Close the iterator, or let it go, to end the reading early. Raises as `Samples.image` does; with a quarantine,
+        `UserError` where more samples are damaged than it tolerates.
+        """
+        yield from read_ahead(map(self._assembly, range(first_step, last_step)), self._threads)
 
-
-ImageKeys = tuple[NDArray[np.int64], NDArray[np.int64]]
-
-_BATCHES_AHEAD = 2  # hides the reading behind the step that is being computed
+    def _assembly(self, step: int) -> Assembly:
+        keys = self._order.at(self._share.places(step, self._batch_size))
+        return Assembly(keys, self._reader, self._read, self._memory)
 
 
 def fixed_batches(
-    samples: Samples, side: int, batch_size: int, positions: NDArray[np.int64], threads: int
+    samples: Samples,
+    batch_size: int,
+    positions: NDArray[np.int64],
+    threads: int,
+    companions: Companions = IMAGES_ONLY,
+    read_size: int | None = None,
 ) -> Iterator[ImageBatch]:
-    """Yield the samples at the given positions in that order, all of epoch 0; the last batch may be smaller."""
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(positions), batch_size):
-            indices = positions[start : start + batch_size]
-            images = list(pool.map(lambda index: samples.square_image(int(index), side), indices))
-            yield ImageBatch(_stack(images), np.zeros_like(indices), indices)
+    """Yield the samples at the given positions in that order, all of epoch 0; the last batch may be smaller.
+
+    Nothing is replaced: raises as `Samples.image` does for any damage, whatever the samples' quarantine.
+    """
+    reader, memory = SampleReader(samples, companions, read_size), BatchMemory()
+    parts = (positions[start : start + batch_size] for start in range(0, len(positions), batch_size))
+    assemblies = (Assembly((np.zeros_like(part), part), reader, _reading_all(reader), memory) for part in parts)
+    yield from read_ahead(assemblies, threads)
 
 
-def _collect(keys: ImageKeys, images: list[Future[NDArray[np.uint8]]]) -> ImageBatch:
-    epochs, indices = keys
-    return ImageBatch(_stack([image.result() for image in images]), epochs, indices)
+def _reading(reader: SampleReader, seed: int) -> Read:
+    quarantine = reader.samples.quarantine
+    return _reading_all(reader) if quarantine is None else ReplacingReader(reader, quarantine, seed).read
 
 
-def _stack(images: list[NDArray[np.uint8]]) -> Tensor:
-    return torch.from_numpy(np.stack(images)[:, np.newaxis])
+def _reading_all(reader: SampleReader) -> Read:
+    return lambda _, position: (position, reader.read(position))

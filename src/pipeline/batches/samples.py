@@ -1,87 +1,167 @@
 """The samples of one or several corpora, read by position and checked while read."""
 
-import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-import cv2
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.batches.decoding import decoded_size
+from pipeline.batches.members import Extent, Members
+from pipeline.batches.quarantine import Quarantine
+from pipeline.batches.selection import SelectedRows, Selection, select
+from pipeline.batches.shard_files import ShardFiles, open_at_once
 from pipeline.records.errors import UserError
-from pipeline.shards.gray import GrayImage, decode_jpeg
-from pipeline.shards.index import read_index
+from pipeline.shards.gray import GrayImage
+from pipeline.shards.jpeg import decode_jpeg
+from pipeline.shards.tar import IMAGE_SUFFIX
+from pipeline.shards.verification import WRITE_AGAIN
+
+__all__ = ["DamagedSampleError", "Samples", "Selection"]
+
+Content = TypeVar("Content")
+
+
+class DamagedSampleError(UserError):
+    """Say which sample is not what was indexed, and why."""
+
+    def __init__(self, shard: Path, key: str, reason: str) -> None:
+        """Take a reason that completes the sentence "the bytes of the sample ..."."""
+        super().__init__(
+            f"{shard}: the bytes of sample '{key}' {reason}; the shard is damaged or was replaced: "
+            f"restore it or {WRITE_AGAIN}"
+        )
+        self.shard = str(shard)
+        self.key = key
+        self.reason = reason
 
 
 class Samples:
-    """Give access to every sample of some splits of some corpora, in the order of their indexes.
+    """Give access to the selected samples of some corpora, by position, in the order of their indexes.
 
-    Shards are open inside a `with` block; images can be read from several threads at once.
+    The positions of a corpus are contiguous. Samples can be read inside a `with` block, from several
+    threads at once. What is held in memory is about 100 bytes per sample, in arrays.
     """
 
-    def __init__(self, indexes: Sequence[Path], splits: Sequence[str]) -> None:
-        """Read the indexes. Raises `UserError` where they hold no sample of the splits."""
-        tables = [_with_folder(read_index(path), path.parent) for path in indexes]
-        table = pa.concat_tables(tables)
-        table = table.filter(pc.field("split").isin(list(splits)))
+    def __init__(self, indexes: Sequence[Path], selection: Selection, quarantine: Quarantine | None = None) -> None:
+        """Read the indexes; training lists damaged samples in `quarantine` and does without, where it is given.
+
+        Raises `UserError` where the indexes hold no selected sample.
+        """
+        self._chosen = [select(path, selection) for path in indexes]
+        table = pa.concat_tables([chosen.columns for chosen in self._chosen]).combine_chunks()
         if not table.num_rows:
             raise UserError(
-                f"no sample of the splits {', '.join(splits)} in {', '.join(map(str, indexes))}; "
-                "change the split settings or the corpora"
+                f"no sample of {selection} in {', '.join(map(str, indexes))}; "
+                "change the split and view settings or the corpora"
             )
-        self.keys: list[str] = table["key"].to_pylist()
-        self.patients: list[str] = table["patient"].to_pylist()
-        self._shards: list[str] = table["path"].to_pylist()
-        self._offsets: NDArray[np.int64] = table["offset"].to_numpy()
-        self._sizes: NDArray[np.int64] = table["size"].to_numpy()
-        self._crc32: NDArray[np.uint32] = table["crc32"].to_numpy()
-        self._descriptors: dict[str, int] = {}
+        self.quarantine = quarantine
+        self.corpus_sizes = tuple(chosen.columns.num_rows for chosen in self._chosen)
+        self.sizes: NDArray[np.int64] = np.column_stack([table["height"], table["width"]]).astype(np.int64)
+        self._keys: pa.StringArray = table["key"].chunk(0)
+        self._offsets, self._lengths, self._crc32 = (table[name].to_numpy() for name in ("offset", "size", "crc32"))
+        self._shards, self._shard_numbers = _number_shards(self._chosen)
+        self._members: Members | None = None
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self._keys)
 
     def __enter__(self) -> Self:
-        """Open every shard. Raises `UserError` naming one that is gone."""
-        for shard in sorted(set(self._shards)):
-            try:
-                self._descriptors[shard] = os.open(shard, os.O_RDONLY)
-            except FileNotFoundError as error:
-                self.__exit__()
-                raise UserError(f"{shard} is gone; delete the index beside it and run again") from error
+        """Check that every shard is there and of its size. Raises `UserError` naming one that is not."""
+        for chosen in self._chosen:
+            chosen.require_whole_shards()
+        self._files = ShardFiles(self._shards, open_at_once())
         return self
 
     def __exit__(self, *_: object) -> None:
-        for descriptor in self._descriptors.values():
-            os.close(descriptor)
-        self._descriptors.clear()
+        self._files.close()
 
-    def image(self, position: int) -> GrayImage:
-        """Read one image [height, width].
+    def key(self, position: int) -> str:
+        """Return the key of one sample."""
+        return str(self._keys[position])
 
-        Raises `UserError` naming shard and key where the bytes are not those that were indexed.
+    def keys(self) -> list[str]:
+        """Return all keys, in order; the list is made anew each time."""
+        keys: list[str] = self._keys.to_pylist()
+        return keys
+
+    def shard(self, position: int) -> Path:
+        """Return the shard of one sample."""
+        return self._shards[int(self._shard_numbers[position])]
+
+    def corpus(self, position: int) -> range:
+        """Return all positions of the corpus that a sample belongs to."""
+        ends = np.cumsum(self.corpus_sizes)
+        number = int(np.searchsorted(ends, position, side="right"))
+        return range(int(ends[number]) - self.corpus_sizes[number], int(ends[number]))
+
+    def image(self, position: int, short_side: int | None = None) -> GrayImage:
+        """Read one image [height, width], decoded at the smallest eighth whose short side is at least `short_side`.
+
+        Raises `DamagedSampleError` where its bytes are not those that were indexed, or no image of the indexed size,
+        and `UserError` where its shard is gone or cut short.
         """
-        shard, key = self._shards[position], self.keys[position]
-        content = os.pread(self._descriptors[shard], int(self._sizes[position]), int(self._offsets[position]))
-        if zlib.crc32(content) != self._crc32[position]:
-            raise UserError(
-                f"{shard}: the bytes of sample '{key}' are not those that were indexed; "
-                "the shard is damaged or was replaced: delete its index and run again"
+        extent = Extent(*(int(column[position]) for column in (self._offsets, self._lengths, self._crc32)))
+        content = self._read(position, IMAGE_SUFFIX, extent)
+        image = self.decode(position, IMAGE_SUFFIX, content, lambda jpeg: decode_jpeg(jpeg, short_side))
+        self.require_shape(position, image.shape, IMAGE_SUFFIX, short_side)
+        return image
+
+    def load_members(self) -> None:
+        """Read where the members beside the images stand, which `member` needs; once, and before threads do."""
+        if self._members is None:
+            chunks = [chunk for chosen in self._chosen for chunk in chosen.read_members().chunks]
+            self._members = Members(pa.chunked_array(chunks).combine_chunks())
+
+    def member(self, position: int, name: str) -> bytes | None:
+        """Read another member of a sample, named by what follows its key; None where it has none.
+
+        Raises as `image` does.
+        """
+        if self._members is None:
+            raise ValueError("load_members must come before member")
+        extent = self._members.find(position, name)
+        return None if extent is None else self._read(position, name, extent)
+
+    def decode(self, position: int, name: str, content: bytes, decode: Callable[[bytes], Content]) -> Content:
+        """Decode a member of a sample. Raises `DamagedSampleError` where `decode` raises `ValueError`."""
+        try:
+            return decode(content)
+        except ValueError as error:
+            raise self._damaged(position, f"cannot be decoded ({name}: {error})") from error
+
+    def require_shape(self, position: int, shape: tuple[int, ...], name: str, short_side: int | None = None) -> None:
+        """Raise `DamagedSampleError` where a member has neither the indexed size nor what decoding makes of it."""
+        height, width = self.sizes[position].tolist()
+        if shape not in ((height, width), decoded_size(height, width, short_side)):
+            raise self._damaged(
+                position, f"hold {shape[1]} x {shape[0]} pixels ({name}), where the index says {width} x {height}"
             )
-        return decode_jpeg(content)
 
-    def square_image(self, position: int, side: int) -> GrayImage:
-        """Read one image and squash it to [side, side]."""
-        image = self.image(position)
-        if image.shape == (side, side):
-            return image
-        interpolation = cv2.INTER_AREA if min(image.shape) >= side else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), dtype=np.uint8)
+    def _read(self, position: int, name: str, extent: Extent) -> bytes:
+        content = self._files.read(int(self._shard_numbers[position]), extent.offset, extent.size)
+        if len(content) < extent.size:
+            raise UserError(
+                f"{self.shard(position)}: the bytes of sample '{self.key(position)}' are cut short ({name}); the shard "
+                f"was changed while it was read: restore it or {WRITE_AGAIN}"
+            )
+        if zlib.crc32(content) != extent.crc32:
+            raise self._damaged(position, f"are not those that were indexed ({name})")
+        return content
+
+    def _damaged(self, position: int, reason: str) -> DamagedSampleError:
+        return DamagedSampleError(self.shard(position), self.key(position), reason)
 
 
-def _with_folder(table: pa.Table, folder: Path) -> pa.Table:
-    paths = pc.binary_join_element_wise(str(folder), table["shard"], "/")
-    return table.append_column("path", paths).replace_schema_metadata(None)
+def _number_shards(chosen: Sequence[SelectedRows]) -> tuple[list[Path], NDArray[np.int32]]:
+    """Return the shards that are needed, and for each selected row which of them it is in, [N]."""
+    paths: list[Path] = []
+    numbers = []
+    for rows in chosen:
+        encoded = rows.columns["shard"].combine_chunks().dictionary_encode()
+        numbers.append(encoded.indices.to_numpy() + np.int32(len(paths)))
+        paths.extend(rows.index.parent / name for name in encoded.dictionary.to_pylist())
+    return paths, np.concatenate(numbers)

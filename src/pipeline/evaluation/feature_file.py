@@ -22,6 +22,8 @@ class FeatureOrigin:
     """Digest of the shard index whose rows the features follow."""
     device: str
     """Where they were computed."""
+    quarantined: int
+    """Damaged samples that were set aside while the encoder was trained."""
 
 
 def write_features(path: Path, features: dict[str, NDArray[np.float32]], origin: FeatureOrigin) -> None:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from pipeline.batches.augment import unit_pixels
-from pipeline.batches.loader import ImageBatch
+from pipeline.batches.augmentation import plain
+from pipeline.batches.batch import ImageBatch
 from pipeline.models.encoder import normalise
 from pipeline.settings.pretraining import EncoderSettings
 
@@ -21,13 +21,13 @@ CLS = "cls"
 
 @torch.no_grad()
 def encode(
-    encoder: nn.Module, settings: EncoderSettings | None, batches: Iterator[ImageBatch], device: torch.device
+    encoder: nn.Module, settings: EncoderSettings | None, batches: Iterator[ImageBatch], device: torch.device, side: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the features [N, D] of all images under each way of pooling, float32."""
+    """Return the features [N, D] of all images, squashed to `side` by `side`, under each way of pooling, float32."""
     encoder.to(device)
     pooled: dict[str, list[Tensor]] = {}
     for batch in batches:
-        for pool, features in _encode_batch(encoder, settings, unit_pixels(batch).to(device)).items():
+        for pool, features in _encode_batch(encoder, settings, plain(batch.to(device), side).images).items():
             pooled.setdefault(pool, []).append(features.float().cpu())
     return {pool: torch.cat(parts).numpy() for pool, parts in pooled.items()}
 

@@ -20,12 +20,22 @@ from pipeline.settings.pretraining import EncoderSettings
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 
+QUARANTINED = "quarantined_samples"
+"""Key of the number of damaged samples in the configuration."""
+
 PIXELS = "pixels"
 """Architecture name of the baseline that is no timm model."""
 
 
-def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSettings) -> None:
-    """Publish a timm encoder; `timm.create_model("local-dir:FOLDER", pretrained=True)` loads it."""
+def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSettings, quarantined: int = 0) -> None:
+    """Publish a timm encoder; `timm.create_model("local-dir:FOLDER", pretrained=True)` loads it.
+
+    Args:
+        folder: Where it is published.
+        encoder: The encoder.
+        settings: Its shape and normalisation.
+        quarantined: Damaged samples that were set aside while it was trained.
+    """
     side = settings.image_size
     config = {
         "architecture": settings.architecture,
@@ -44,6 +54,7 @@ def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSett
             "first_conv": "patch_embed.proj",
             "classifier": "head",
         },
+        QUARANTINED: quarantined,
     }
     _publish(folder, encoder, config)
 
@@ -74,6 +85,11 @@ def load_encoder(folder: Path) -> tuple[nn.Module, EncoderSettings | None]:
         std=preprocessing["std"][0],
     )
     return encoder.eval(), settings
+
+
+def count_quarantined(folder: Path) -> int:
+    """Return how many damaged samples were set aside while an encoder was trained."""
+    return int(_read_config(folder).get(QUARANTINED, 0))
 
 
 def _publish(folder: Path, encoder: nn.Module, config: dict[str, Any]) -> None:

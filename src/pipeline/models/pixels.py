@@ -5,7 +5,7 @@ from torch.nn import functional
 
 
 class PixelEncoder(nn.Module):
-    """Shrink images by area averaging and lay their gray values out as features."""
+    """Lay the gray values of images out as features; larger ones are shrunk by area averaging first."""
 
     def __init__(self, side: int) -> None:
         """Prepare to shrink to `side` by `side` pixels."""

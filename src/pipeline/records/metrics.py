@@ -90,6 +90,9 @@ class MetricRecord(_Record):
     """The penalty chosen on validation, per class."""
     n_train: int
     """Images the protocol was fitted on."""
+    quarantined: int = Field(ge=0)
+    """Damaged samples that were set aside while the encoder, and the control it is compared with, were trained; none
+    are while features are extracted."""
     excluded: dict[str, int]
     """Images of the evaluated split that do not take part, by reason."""
     labels: dict[str, LabelCounts] = Field(default_factory=dict)

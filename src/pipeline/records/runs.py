@@ -18,6 +18,8 @@ class RunRecord(BaseModel):
     """Digest of the shard index of each corpus; an index holds the digests of its shards."""
     images: dict[str, int]
     """Images of the train and val splits."""
+    quarantined: int = Field(ge=0)
+    """Damaged samples that were set aside; `quarantine.jsonl` beside this record names them."""
     encoder: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Digest of the published encoder weights."""
     weights: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -26,6 +28,8 @@ class RunRecord(BaseModel):
     """Optimiser steps taken."""
     device: str
     """Where it was trained."""
+    decoder: str
+    """Name and version of the JPEG decoder; another one may give pixels that differ by a gray level."""
     threads: int
     """CPU threads; equal bytes are promised for equal threads."""
     versions: dict[str, str]

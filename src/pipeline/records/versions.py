@@ -12,8 +12,9 @@ EVALUATION_PACKAGES = ("numpy", "scipy", "pyarrow", "safetensors")
 
 
 def package_versions(names: Iterable[str]) -> dict[str, str]:
-    """Return the installed version of each distribution, and Python's own under `python`."""
-    return {"python": platform.python_version()} | {name: metadata.version(name) for name in names}
+    """Return the version of each distribution that is installed, and Python's own under `python`."""
+    installed = {name: version for name in names if (version := _version(name)) is not None}
+    return {"python": platform.python_version()} | installed
 
 
 def machine() -> dict[str, str | int]:
@@ -23,6 +24,14 @@ def machine() -> dict[str, str | int]:
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        # GPU images lack some, or have them under another name, as OpenCV.
+        return None
 
 
 def _processor() -> str:

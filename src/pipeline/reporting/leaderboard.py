@@ -35,6 +35,8 @@ class LeaderboardRow(NamedTuple):
     n: int
     """Images scored."""
     n_patients: int
+    quarantined: int
+    """Damaged samples that were set aside while the encoder was trained."""
     record: str
     """Path of the metric record, relative to the results root."""
 
@@ -148,7 +150,8 @@ def _relative(path: Path, results_root: Path) -> str:
 def _row(path: str, record: MetricRecord, value: MetricValue) -> LeaderboardRow:
     metric = value.metric if value.target == "macro" else f"{value.metric}:{value.target}"
     origin = (record.benchmark, record.encoder, record.protocol, record.fraction, record.seed)
-    return LeaderboardRow(*origin, metric, value.value, value.low, value.high, value.n, value.n_patients, path)
+    counts = (value.n, value.n_patients, record.quarantined)
+    return LeaderboardRow(*origin, metric, value.value, value.low, value.high, *counts, path)
 
 
 def _parsed(row: Mapping[str, str]) -> LeaderboardRow:

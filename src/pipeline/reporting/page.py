@@ -14,6 +14,7 @@ from pipeline.records.metrics import MetricRecord, MetricValue
 from pipeline.records.publish import publish_text
 from pipeline.reporting.leaderboard import (
     CONTROLS,
+    LeaderboardRow,
     best_encoders,
     encoder_order,
     leaderboard_rows,
@@ -81,6 +82,7 @@ def render_page(
             all_encoders=encoder_order(record.encoder for record in by_path.values()),
             macro_axis=auroc_axis(row.low for row in rows if row.metric == "auroc"),
             class_axis=auroc_axis(row.low for row in rows if row.metric.startswith("auroc")),
+            set_aside=_set_aside(rows),
             controls=CONTROLS,
             figures=figures,
             audit=read_audit(audit) if audit else None,
@@ -116,6 +118,11 @@ def difference_axis(comparisons: Iterable[MetricRecord]) -> Axis:
     furthest = max((abs(end) for value in values for end in (value.low, value.high)), default=0.0)
     reach = max(0.01, math.ceil(100 * furthest) / 100)
     return Axis(start=-reach, end=reach, reference=0.0)
+
+
+def _set_aside(rows: Iterable[LeaderboardRow]) -> list[LeaderboardRow]:
+    """Return one row of each encoder that was trained without some damaged samples."""
+    return [row for row in {row.encoder: row for row in rows}.values() if row.quarantined]
 
 
 def _by_benchmark(records: Mapping[str, MetricRecord]) -> dict[str, dict[str, MetricRecord]]:

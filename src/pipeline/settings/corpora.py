@@ -82,15 +82,28 @@ class SplitSettings(Settings):
         return self
 
 
+Companion = Literal["masks", "gaze", "text", "boxes"]
+"""What may stand beside an image in its sample; labels always do."""
+
+
 class ShardSettings(Settings):
-    """Turn raw images into 8-bit gray JPEGs inside webdataset tars."""
+    """Turn raw images, and what belongs to them, into samples of webdataset tars."""
 
     image_size: int = Field(gt=0)
     """Short side after resizing, pixels; smaller images are enlarged."""
+    decoding: Literal["exact", "fast"] = "exact"
+    """`exact`: a JPEG is decoded at no less than twice the wanted size and shrunk by a Lanczos filter, which differs
+    from decoding it whole by a gray level at most places; `fast`: at no less than the wanted size, shrunk by the same
+    filter (spec performance 2.1)."""
     jpeg_quality: int = Field(default=95, ge=1, le=100)
     """JPEG quality of the stored image."""
+    companions: tuple[Companion, ...] = ("masks", "gaze", "text", "boxes")
+    """What is stored beside the image where the manifest has it: masks and gaze maps of the image's size, sections of
+    the report, boxes in pixels of the stored image."""
     samples_per_shard: int = Field(default=1000, gt=0)
     """Samples in one tar; the last tar of a split may hold fewer."""
+    parts: int = Field(default=1, gt=0)
+    """Jobs that write the tars side by side, on one machine or many; the tars do not depend on it."""
 
 
 class InventorySettings(Settings):

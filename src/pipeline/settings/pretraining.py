@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
+from pipeline.settings.augmentation import AugmentationSettings
 from pipeline.settings.base import Fraction, Name, Settings
 
 
@@ -63,17 +64,6 @@ class MaskedAutoencoderSettings(Settings):
         return self
 
 
-class AugmentationSettings(Settings):
-    """Crop and flip training images; every draw is keyed by (seed, epoch, image)."""
-
-    crop_scale: tuple[Fraction, Fraction] = (0.5, 1.0)
-    """Smallest and largest share of the image area a random crop covers."""
-    crop_ratio: tuple[PositiveFloat, PositiveFloat] = (3 / 4, 4 / 3)
-    """Smallest and largest aspect ratio of a crop, width over height."""
-    flip: bool = True
-    """Whether half of the images are mirrored; swaps left and right, so not for reports or laterality."""
-
-
 class OptimizationSettings(Settings):
     """Drive AdamW by a linear warm-up and a half cosine."""
 
@@ -116,7 +106,17 @@ class PretrainingSettings(Settings):
     encoder: EncoderSettings
     """The encoder that is trained."""
     corpora: tuple[Name, ...] = Field(min_length=1)
-    """Corpora whose train splits are mixed, every image once per epoch."""
+    """Corpora whose train splits are mixed."""
+    mixing: dict[Name, PositiveFloat] | None = None
+    """Relative number of images drawn from each corpus, whose epochs then have lengths of their own; unset, every
+    image of every corpus appears once per epoch."""
+    views: tuple[Literal["AP", "PA", "LATERAL", "UNKNOWN"], ...] = ()
+    """Views that are trained and validated on; empty for all."""
+    read_size: int | None = Field(default=None, gt=0)
+    """Short side, pixels, that stored JPEGs need at least have when decoded: larger ones are decoded at the smallest
+    eighth that has it (spec performance 2.1); unset, as stored."""
+    max_bad: int = Field(default=0, ge=0)
+    """Damaged samples that are set aside and listed before the run stops; each record that follows states how many."""
     augmentation: AugmentationSettings = AugmentationSettings()
     """How training images are varied."""
     optimization: OptimizationSettings
@@ -133,6 +133,13 @@ class PretrainingSettings(Settings):
     """Seed of initial weights, order, crops and masks."""
 
     @model_validator(mode="after")
+    def _every_corpus_is_mixed(self) -> "PretrainingSettings":
+        if self.mixing is not None and set(self.mixing) != set(self.corpora):
+            odd = ", ".join(sorted(set(self.mixing) ^ set(self.corpora)))
+            raise ValueError(f"mixing must give a weight to each of the corpora and to no other; differs in: {odd}")
+        return self
+
+    @model_validator(mode="after")
     def _something_stays_visible(self) -> "PretrainingSettings":
         patches = (self.encoder.image_size // self.encoder.patch_size) ** 2
         if int(patches * (1 - self.task.mask_ratio)) < 1:
@@ -147,5 +154,5 @@ def _require_shape(prefix: str, width: int, heads: int) -> None:
         raise ValueError(f"{prefix}width {width} is not a multiple of 4, which the sine-cosine positions need")
 
 
-WITHOUT_EFFECT_ON_WEIGHTS = {"validation_images", "validate_every", "checkpoint_every", "log_every"}
+WITHOUT_EFFECT_ON_WEIGHTS = {"validation_images", "validate_every", "checkpoint_every", "log_every", "max_bad"}
 """Settings that say how a run is watched and saved: changing them does not keep it from being resumed."""

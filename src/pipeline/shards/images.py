@@ -1,18 +1,45 @@
-"""Any raw radiograph to 8-bit gray."""
+"""Any raw radiograph to 8-bit gray, whole or as it is stored."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-import simplejpeg
 
 from pipeline.records.errors import UserError
+from pipeline.settings.corpora import ShardSettings
 from pipeline.shards.arrays import read_row, split_row
 from pipeline.shards.dicom import NoDecoderError, decode_dicom
-from pipeline.shards.gray import GrayImage, decode_jpeg
+from pipeline.shards.gray import GrayImage, size_by_short_side
+from pipeline.shards.jpeg import decode_jpeg, is_jpeg, jpeg_size, reduction_of
+from pipeline.shards.lanczos import resample
 
 _SIXTEEN_TO_EIGHT_BITS = 257.0
 _DICOM_MAGIC = slice(128, 132)
+_DECODED_AT = {"exact": 2, "fast": 1}  # least size of a decoded JPEG in units of the stored size
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Hold an image as it is stored, and the size of the file it is of."""
+
+    pixels: GrayImage
+    """Resized image, before it is encoded."""
+    height: int
+    """Height of the image in the file, pixels."""
+    width: int
+    """Width of the image in the file, pixels."""
+
+
+class _Decoded(NamedTuple):
+    """An image, perhaps decoded at a part of its size, and the height and width of the whole."""
+
+    pixels: GrayImage
+    height: int
+    width: int
 
 
 def read_gray(path: Path) -> GrayImage:
@@ -21,9 +48,39 @@ def read_gray(path: Path) -> GrayImage:
     Raises `UserError` naming the file where it cannot be decoded to its last pixel, or where its
     compression needs a package that is not installed.
     """
-    file, row = split_row(path)
+    with _naming(path):
+        return _decode(None, path).pixels
+
+
+def read_stored(content: bytes | None, path: Path, settings: ShardSettings) -> Stored:
+    """Decode and resize an image of any kind that `read_gray` reads, a JPEG no larger than its resizing needs.
+
+    Args:
+        content: Bytes of the file where they are at hand; None to read them, or the row of an array.
+        path: Where the image is, as for `read_gray`.
+        settings: The stored short side, and how exact the pixels are.
+
+    Raises:
+        UserError: The file cannot be decoded; it is named as by `read_gray`.
+    """
+    with _naming(path):
+        decoded = _decode(content, path, _DECODED_AT[settings.decoding] * settings.image_size)
+    height, width = decoded.height, decoded.width
+    size = size_by_short_side(height, width, settings.image_size)
+    reduction = reduction_of((height, width), decoded.pixels.shape)
+    return Stored(resample(decoded.pixels, size, reduction), height, width)
+
+
+def file_part(path: Path) -> Path:
+    """Return the file that holds an image: of `file.npy#row` the part before the mark, else the path itself."""
+    return split_row(path)[0]
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn what a decoder complains of into a `UserError` that names the file."""
     try:
-        return _decode(file.read_bytes(), path.suffix) if row is None else read_row(file, row)
+        yield
     except NoDecoderError as error:
         raise UserError(f"{path} {error}") from error
     except (ValueError, cv2.error) as error:
@@ -32,15 +89,22 @@ def read_gray(path: Path) -> GrayImage:
         ) from error
 
 
-def file_part(path: Path) -> Path:
-    """Return the file that holds an image: of `file.npy#row` the part before the mark, else the path itself."""
-    return split_row(path)[0]
+def _decode(content: bytes | None, path: Path, short_side: int | None = None) -> _Decoded:
+    """Decode to gray, a JPEG no smaller than `short_side` where that is given."""
+    file, row = split_row(path)
+    if row is not None:
+        return _whole(read_row(file, row))
+    content = file.read_bytes() if content is None else content
+    if content[_DICOM_MAGIC] == b"DICM" or path.suffix in (".dcm", ".dicom"):
+        return _whole(decode_dicom(content))
+    if not is_jpeg(content):
+        return _whole(_decode_other(content))
+    pixels = decode_jpeg(content, short_side)
+    return _Decoded(pixels, *jpeg_size(content)) if short_side else _whole(pixels)
 
 
-def _decode(content: bytes, ending: str) -> GrayImage:
-    if content[_DICOM_MAGIC] == b"DICM" or ending in (".dcm", ".dicom"):
-        return decode_dicom(content)
-    return decode_jpeg(content) if simplejpeg.is_jpeg(content) else _decode_other(content)
+def _whole(pixels: GrayImage) -> _Decoded:
+    return _Decoded(pixels, *pixels.shape)
 
 
 def _decode_other(content: bytes) -> GrayImage:

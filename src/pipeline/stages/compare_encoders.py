@@ -42,6 +42,7 @@ def compare_encoders(
         "kind": "comparison",
         "control": other.encoder,
         "control_protocol": other.protocol,
+        "quarantined": base.quarantined + other.quarantined,
         "values": values,
         "digests": digests,
         "versions": package_versions(EVALUATION_PACKAGES),

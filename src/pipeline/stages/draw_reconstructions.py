@@ -8,7 +8,7 @@ import safetensors.torch
 
 from pipeline.batches.loader import fixed_batches
 from pipeline.batches.order import fixed_subset
-from pipeline.batches.samples import Samples
+from pipeline.batches.samples import Samples, Selection
 from pipeline.reporting.reconstructions import draw_reconstructions as draw
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
@@ -30,8 +30,8 @@ def draw_reconstructions(weights: Path, settings: Path, indexes: Sequence[Path],
     run = PretrainingSettings.model_validate(json.loads(settings.read_text()))
     task = MaskedAutoencoding(run).eval()
     task.model.load_state_dict(safetensors.torch.load_file(weights))
-    with Samples(indexes, ["val"]) as samples:
+    with Samples(indexes, Selection(("val",), run.views)) as samples:
         positions = fixed_subset(len(samples), _PICTURES, run.seed)
-        batch = next(fixed_batches(samples, run.encoder.image_size, _PICTURES, positions, threads))
+        batch = next(fixed_batches(samples, _PICTURES, positions, threads, read_size=run.read_size))
     pictures = reconstruct(task, batch)
     draw(pictures.original, pictures.masked, pictures.reconstructed, figure)

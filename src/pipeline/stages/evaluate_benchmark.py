@@ -150,6 +150,7 @@ def _record(
         seed=evaluation.settings.seed,
         regularisation=probe.penalties,
         n_train=int(images.parts["train"].sum()),
+        quarantined=origin.quarantined,
         excluded=images.labels.count_excluded(in_test),
         labels=images.labels.count_doubtful(in_test),
         values=evaluate_scores(scored.logits, scored.labels, scored.classes, scored.patients, evaluation.bootstrap),

@@ -1,16 +1,20 @@
 """Stage of rule extract_features: every image of a corpus through one encoder, once."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.batches.batch import ImageBatch
 from pipeline.batches.loader import fixed_batches
-from pipeline.batches.samples import Samples
+from pipeline.batches.samples import Samples, Selection
 from pipeline.evaluation.feature_file import FeatureOrigin, write_features
 from pipeline.evaluation.features import encode
 from pipeline.manifests.vocabulary import SPLITS
-from pipeline.models.encoder_folder import WEIGHTS, load_encoder
+from pipeline.models.encoder_folder import WEIGHTS, count_quarantined, load_encoder
 from pipeline.records.digests import file_digest
+from pipeline.records.progress import Progress
 from pipeline.settings.evaluation import FeatureSettings
 from pipeline.training.device import describe_device, prepare_device
 
@@ -33,12 +37,23 @@ def extract_features(
     device = prepare_device(threads)
     encoder, own = load_encoder(encoder_folder)
     side = own.image_size if own else settings.pixels_side
-    with Samples([index], SPLITS) as samples:
-        batches = fixed_batches(samples, side, settings.batch_size, np.arange(len(samples)), threads)
-        encoded = encode(encoder, own, batches, device)
+    with Samples([index], Selection(SPLITS)) as samples, Progress("features", len(samples)) as progress:
+        batches = fixed_batches(samples, settings.batch_size, np.arange(len(samples)), threads)
+        encoded = encode(encoder, own, _followed(batches, progress), device, side)
     origin = FeatureOrigin(
         encoder=file_digest(encoder_folder / WEIGHTS),
         index=file_digest(index),
         device=describe_device(device),
+        quarantined=count_quarantined(encoder_folder),
     )
     write_features(features, encoded, origin)
+
+
+def _followed(batches: Iterator[ImageBatch], progress: Progress) -> Iterator[ImageBatch]:
+    """Yield the batches, and show how far they are and how long each was waited for."""
+    since = time.monotonic()
+    for batch in batches:
+        waited = time.monotonic() - since
+        yield batch
+        progress.advance(len(batch), waited)
+        since = time.monotonic()

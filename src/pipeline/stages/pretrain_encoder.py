@@ -1,23 +1,28 @@
 """Stage of rule pretrain_encoder: train one run, from wherever it was stopped, and publish it."""
 
 import logging
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
+from numpy.typing import NDArray
 
+from pipeline.batches.augmentation import require_unflipped
+from pipeline.batches.batch import Companions
 from pipeline.batches.loader import TrainingLoader, fixed_batches
 from pipeline.batches.order import fixed_subset
-from pipeline.batches.samples import Samples
+from pipeline.batches.quarantine import Quarantine
+from pipeline.batches.samples import Samples, Selection
 from pipeline.models.encoder_folder import WEIGHTS, save_encoder
 from pipeline.records.digests import file_digest, settings_digest
 from pipeline.records.events import EventLog
-from pipeline.records.publish import publish_bytes, publish_json, publish_text, publishing
+from pipeline.records.publish import publish_bytes, publish_json, publish_text
 from pipeline.records.runs import RunRecord
 from pipeline.records.versions import TRAINING_PACKAGES, package_versions
 from pipeline.settings.pretraining import WITHOUT_EFFECT_ON_WEIGHTS, PretrainingSettings
+from pipeline.shards.jpeg import DECODER
 from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
 from pipeline.training.device import describe_device, prepare_device
 from pipeline.training.loop import Data, Trainer
@@ -29,6 +34,7 @@ FULL_WEIGHTS = "model.safetensors"
 RESOLVED_SETTINGS = "settings.json"
 HISTORY = "history.jsonl"
 RUN_RECORD = "run.json"
+QUARANTINE = "quarantine.jsonl"
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,20 @@ class Run:
     threads: int
 
 
+@dataclass(frozen=True)
+class RunOrigin:
+    """Say what a run was made from, for its record."""
+
+    inputs: dict[str, str]
+    """Digest of each corpus's shard index."""
+    images: dict[str, int]
+    """Images of each split."""
+    quarantined: int
+    """Damaged samples that were set aside."""
+    device: str
+    """Where it was trained."""
+
+
 def pretrain_encoder(run: Run) -> None:
     """Train a run to its last step and publish encoder, full weights, settings, history and record.
 
@@ -60,13 +80,17 @@ def pretrain_encoder(run: Run) -> None:
     states = StateFolder(run.run_folder / "state", _fingerprint(run, inputs))
     history = EventLog(states.folder / HISTORY)
     task = MaskedAutoencoding(run.settings).to(device)
-    indexes = list(run.indexes.values())
-    with Samples(indexes, ["train"]) as training, Samples(indexes, ["val"]) as validation:
+    quarantine = Quarantine(states.folder / QUARANTINE, run.settings.max_bad)
+    with _samples(run, "train", quarantine) as training, _samples(run, "val") as validation:
         log.info("run %s: %d training images, %d validation images", run.name, len(training), len(validation))
-        Trainer(task, _data(run, training, validation), run.settings, states, history).run()
+        Trainer(task, _data(run, task.companions, training, validation), run.settings, states, history).run()
         images = {"train": len(training), "val": len(validation)}
-    _publish(run, task, inputs, images, history.path, describe_device(device))
+    _publish(run, task, RunOrigin(inputs, images, quarantine.count, describe_device(device)), states.folder)
     states.remove()
+
+
+def _samples(run: Run, split: str, quarantine: Quarantine | None = None) -> Samples:
+    return Samples(list(run.indexes.values()), Selection((split,), run.settings.views), quarantine)
 
 
 def _fingerprint(run: Run, inputs: dict[str, str]) -> str:
@@ -75,44 +99,50 @@ def _fingerprint(run: Run, inputs: dict[str, str]) -> str:
     return settings_digest(recipe)[:16]
 
 
-def _data(run: Run, training: Samples, validation: Samples) -> Data:
+def _data(run: Run, companions: Companions, training: Samples, validation: Samples) -> Data:
     settings = run.settings
-    side, batch_size = settings.encoder.image_size, settings.optimization.batch_size
-    loader = TrainingLoader(training, side, batch_size, settings.seed, run.threads)
-    positions = fixed_subset(len(validation), settings.validation_images, settings.seed)
+    require_unflipped(settings.augmentation, companions)
+    mixing = [settings.mixing[corpus] for corpus in run.indexes] if settings.mixing else None
+    batch_size, positions = settings.optimization.batch_size, _validation_positions(settings, validation)
+    loader = TrainingLoader(training, batch_size, settings.seed, run.threads, companions, settings.read_size, mixing)
     return Data(
         training=loader.batches,
-        validation=lambda: fixed_batches(validation, side, batch_size, positions, run.threads),
+        validation=lambda: fixed_batches(
+            validation, batch_size, positions, run.threads, companions, settings.read_size
+        ),
     )
 
 
-def _publish(
-    run: Run,
-    task: MaskedAutoencoding,
-    inputs: dict[str, str],
-    images: dict[str, int],
-    history: Path,
-    device: str,
-) -> None:
+def _validation_positions(settings: PretrainingSettings, validation: Samples) -> NDArray[np.int64]:
+    return fixed_subset(len(validation), settings.validation_images, settings.seed)
+
+
+def _publish(run: Run, task: MaskedAutoencoding, origin: RunOrigin, state: Path) -> None:
+    """Publish what a run leaves: encoder and full weights, settings, record, history, and the damaged samples."""
     task.cpu()
     weights = {name: tensor.contiguous() for name, tensor in task.model.state_dict().items()}
     publish_bytes(run.run_folder / FULL_WEIGHTS, safetensors.torch.save(weights))
-    settings = run.settings.model_dump(mode="json")
-    publish_json(run.run_folder / RESOLVED_SETTINGS, settings)
-    save_encoder(run.encoder_folder, task.model.encoder, run.settings.encoder)
-    record = RunRecord(
+    publish_json(run.run_folder / RESOLVED_SETTINGS, run.settings.model_dump(mode="json"))
+    save_encoder(run.encoder_folder, task.model.encoder, run.settings.encoder, origin.quarantined)
+    publish_text(run.run_folder / RUN_RECORD, _record(run, origin).model_dump_json(indent=2) + "\n")
+    for name in (HISTORY, QUARANTINE):
+        kept = state / name
+        publish_bytes(run.run_folder / name, kept.read_bytes() if kept.is_file() else b"")
+
+
+def _record(run: Run, origin: RunOrigin) -> RunRecord:
+    return RunRecord(
         run=run.name,
-        settings=settings_digest(settings),
+        settings=settings_digest(run.settings.model_dump(mode="json")),
         code=run.code,
-        inputs=inputs,
-        images=images,
+        inputs=origin.inputs,
+        images=origin.images,
+        quarantined=origin.quarantined,
         encoder=file_digest(run.encoder_folder / WEIGHTS),
         weights=file_digest(run.run_folder / FULL_WEIGHTS),
         steps=run.settings.optimization.steps,
-        device=device,
+        device=origin.device,
+        decoder=DECODER,
         threads=run.threads,
         versions=package_versions(TRAINING_PACKAGES),
     )
-    publish_text(run.run_folder / RUN_RECORD, record.model_dump_json(indent=2) + "\n")
-    with publishing(run.run_folder / HISTORY) as scratch:
-        shutil.copyfile(history, scratch)

@@ -1,113 +1,84 @@
-"""Stage of rule write_shards: every present image of a manifest, resized once, into tars and their index."""
+"""Stage of rule write_shards: one part of a corpus's tars, from its images and what belongs to them."""
 
-import hashlib
-import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from pipeline.manifests.schema import read_manifest
-from pipeline.manifests.vocabulary import SPLITS
-from pipeline.records.digests import file_digest
 from pipeline.records.errors import UserError
+from pipeline.records.progress import Progress
 from pipeline.settings.corpora import ShardSettings
-from pipeline.shards.fingerprint import fingerprint
-from pipeline.shards.gray import encode_jpeg, resize_short_side
-from pipeline.shards.images import file_part, read_gray
-from pipeline.shards.index import ShardSummary, write_index
+from pipeline.settings.layouts.mimic_derived import FixationRule
+from pipeline.shards.index import INDEX_SCHEMA, write_index
+from pipeline.shards.plan import order_images, plan_shards, take_part
+from pipeline.shards.samples import ManifestRow, prepare_sample, require_unchanged_arrays
 from pipeline.shards.tar import Sample, write_tar
-from pipeline.sources.locations import TAKE_INVENTORY_AGAIN
+from pipeline.sources.locations import Trees
 
-log = logging.getLogger(__name__)
-
-Digest = Callable[[Path], str]
-"""Digest of a file, remembered so that an array of many images is not read for each of them."""
-
-ImageRow = dict[str, str]
-"""What the manifest says of one image; `sha256` is null where it was not hashed."""
-
-_COLUMNS = ("key", "patient", "study", "split", "path", "sha256")
+_AHEAD = 8
+"""Samples for each thread that are being prepared or wait to be written."""
 
 
-def write_shards(root: Path, settings: ShardSettings, manifest: Path, index: Path, threads: int) -> None:
-    """Write a corpus's tars beside the index, then publish the index.
+def write_shards(
+    trees: Trees,
+    settings: ShardSettings,
+    manifest: Path,
+    part: int,
+    table: Path,
+    threads: int,
+    fixations: FixationRule = "all",
+) -> None:
+    """Write one part of a corpus's tars into the folder above the table's, then publish the table, their index.
 
-    A shard holds images of one split only, so no patient spans training and test shards; inside a
-    split the order is that of the keys' hashes, so that a stream does not see patients in turn.
+    The bytes of a tar do not depend on the number of parts and threads.
 
     Args:
-        root: The folder that image paths are relative to.
-        settings: How images are stored.
+        trees: The folders that paths of images and of companions are relative to.
+        settings: What is stored, and in how many parts it is written.
         manifest: Manifest of the corpus.
-        index: Parquet file to publish.
+        part: Number of the part, from 0.
+        table: Parquet file to publish; it has no rows where there are fewer tars than parts.
         threads: Images decoded at a time.
+        fixations: Which fixations of a reading make its gaze map, the layout's setting of that name.
 
     Raises:
-        UserError: An image is missing, has changed or cannot be decoded, or there is no image at all.
+        UserError: An image or companion is missing, has changed or cannot be decoded, or there is no image at all.
     """
-    images = read_manifest(manifest).filter((pl.col("file_state") == "present") & pl.col("path").is_not_null())
+    images = order_images(read_manifest(manifest))
     if images.is_empty():
         raise UserError(f"{manifest} lists no present image; put the corpus's images where its settings say")
-    for stale in index.parent.glob("*.tar"):
-        stale.unlink()
-    samples: list[dict[str, object]] = []
-    shards: list[ShardSummary] = []
-    prepare = partial(_prepare, root=root, settings=settings, digest=cache(file_digest))
-    with ThreadPoolExecutor(threads) as pool:
-        for name, rows in _plan(images, settings.samples_per_shard):
-            tar = index.parent / name
-            written = _write_tar(tar, pool.map(prepare, rows))
-            samples += written
-            shards.append(ShardSummary(name, len(written), file_digest(tar)))
-            log.info("shard %s: %d samples", name, len(written))
-    write_index(index, samples, shards)
+    shards = take_part(plan_shards(images, settings.samples_per_shard), part, settings.parts)
+    rows = pl.concat([images.clear(), *(shard.rows for shard in shards)])
+    require_unchanged_arrays(trees.images, rows)
+    prepare = partial(prepare_sample, trees=trees, settings=settings, fixations=fixations)
+    with ThreadPoolExecutor(threads) as pool, Progress(f"shards of {manifest.stem}", rows.height) as progress:
+        # One stream over all tars: while one is flushed to disk, samples of the next are prepared.
+        samples = _counted(_in_order(pool, prepare, rows.iter_rows(named=True), _AHEAD * threads), progress)
+        written = [write_tar(table.parents[1] / shard.name, islice(samples, shard.rows.height)) for shard in shards]
+    tables = [INDEX_SCHEMA.empty_table(), *(indexed for indexed, _ in written)]
+    write_index(table, pa.concat_tables(tables), [summary for _, summary in written])
 
 
-def _plan(images: pl.DataFrame, samples_per_shard: int) -> Iterator[tuple[str, list[ImageRow]]]:
-    """Yield each shard's file name and rows."""
-    for split in SPLITS:
-        rows = images.filter(pl.col("split") == split).select(*_COLUMNS).to_dicts()
-        rows.sort(key=lambda row: hashlib.blake2b(row["key"].encode()).digest())
-        for number, start in enumerate(range(0, len(rows), samples_per_shard)):
-            yield f"{split}-{number:06d}.tar", rows[start : start + samples_per_shard]
+def _in_order(
+    pool: ThreadPoolExecutor, prepare: Callable[[ManifestRow], Sample], rows: Iterable[ManifestRow], ahead: int
+) -> Iterator[Sample]:
+    """Yield the samples of rows in their order; at most `ahead` are in memory."""
+    waiting: deque[Future[Sample]] = deque()
+    for row in rows:
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(prepare, row))
+    while waiting:
+        yield waiting.popleft().result()
 
 
-def _write_tar(tar: Path, prepared: Iterable[tuple[Sample, bytes]]) -> list[dict[str, object]]:
-    """Write samples as they come; return their index rows with their fingerprints."""
-    fingerprints: dict[str, bytes] = {}
-
-    def samples() -> Iterator[Sample]:
-        for sample, mark in prepared:
-            fingerprints[sample.key] = mark
-            yield sample
-
-    return [row | {"fingerprint": fingerprints[str(row["key"])]} for row in write_tar(tar, samples())]
-
-
-def _prepare(row: ImageRow, root: Path, settings: ShardSettings, digest: Digest) -> tuple[Sample, bytes]:
-    """Return what is stored of an image, and its fingerprint from before it is encoded."""
-    path = root / row["path"]
-    _require_unchanged(file_part(path), row["sha256"], digest)
-    image = resize_short_side(read_gray(path), settings.image_size)
-    height, width = image.shape
-    sample = Sample(
-        key=row["key"],
-        patient=row["patient"],
-        study=row["study"],
-        split=row["split"],
-        width=width,
-        height=height,
-        jpeg=encode_jpeg(image, settings.jpeg_quality),
-    )
-    return sample, fingerprint(image)
-
-
-def _require_unchanged(file: Path, sha256: str | None, digest: Digest) -> None:
-    """Raise `UserError` unless the file is what the inventory saw; one without a digest needs only to be there."""
-    if not file.is_file():
-        raise UserError(f"{file} has gone since the inventory was taken; restore it, or {TAKE_INVENTORY_AGAIN}")
-    if sha256 and digest(file) != sha256:
-        raise UserError(f"{file} has changed since the inventory was taken; restore it, or {TAKE_INVENTORY_AGAIN}")
+def _counted(samples: Iterable[Sample], progress: Progress) -> Iterator[Sample]:
+    for sample in samples:
+        progress.advance(1)
+        yield sample

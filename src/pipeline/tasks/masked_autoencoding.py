@@ -1,15 +1,15 @@
 """Masked autoencoding as a task: augment, mask, reconstruct, compare."""
 
-import numpy as np
+from typing import ClassVar
+
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.batches.augment import augment, unit_pixels
-from pipeline.batches.loader import ImageBatch
+from pipeline.batches.augmentation import augment, plain
+from pipeline.batches.batch import IMAGES_ONLY, Companions, ImageBatch
 from pipeline.models.encoder import normalise
 from pipeline.models.masked_autoencoder import MaskedAutoencoder, MaskedPrediction
-from pipeline.records.randomness import keyed_generator
+from pipeline.records.randomness import keyed_uniforms
 from pipeline.settings.pretraining import PretrainingSettings
 
 _VARIANCE_EPSILON = 1e-6  # as the reference implementation, for patches of one gray value
@@ -17,6 +17,9 @@ _VARIANCE_EPSILON = 1e-6  # as the reference implementation, for patches of one 
 
 class MaskedAutoencoding(nn.Module):
     """Reconstruct the masked patches of each image; training draws new crops and masks each epoch."""
+
+    companions: ClassVar[Companions] = IMAGES_ONLY
+    """What is read beside the images."""
 
     def __init__(self, settings: PretrainingSettings) -> None:
         """Build the model with weights drawn under the run's seed."""
@@ -26,9 +29,11 @@ class MaskedAutoencoding(nn.Module):
 
     def forward(self, batch: ImageBatch) -> dict[str, Tensor]:
         """Return the training loss of a batch, a scalar under `loss`."""
-        pixels = augment(batch, self.settings.augmentation, self.settings.seed)
+        batch = batch.to(self._device)
+        side = self.settings.encoder.image_size
+        images = augment(batch, self.settings.augmentation, self.settings.seed, side).images
         noise = mask_noise(batch, self.model.rows**2, self.settings.seed, "mask")
-        return {"loss": self.reconstruction_loss(self._predict(pixels, noise))}
+        return {"loss": self.reconstruction_loss(self._predict(images, noise))}
 
     def validate(self, batch: ImageBatch) -> dict[str, Tensor]:
         """Return the loss without augmentation, under masks that stay the same for the whole run."""
@@ -37,7 +42,7 @@ class MaskedAutoencoding(nn.Module):
     def predict_fixed(self, batch: ImageBatch) -> MaskedPrediction:
         """Return the prediction without augmentation, under the fixed masks of validation."""
         noise = mask_noise(batch, self.model.rows**2, self.settings.seed, "validation mask")
-        return self._predict(unit_pixels(batch), noise)
+        return self._predict(plain(batch.to(self._device), self.settings.encoder.image_size).images, noise)
 
     def reconstruction_loss(self, prediction: MaskedPrediction) -> Tensor:
         """Return the mean squared error over all pixels of all masked patches."""
@@ -47,17 +52,16 @@ class MaskedAutoencoding(nn.Module):
             target = (target - mean) / (variance + _VARIANCE_EPSILON).sqrt()
         return (prediction.predicted.float() - target).square().mean()
 
-    def _predict(self, pixels: Tensor, noise: Tensor) -> MaskedPrediction:
-        device = self.model.decoder.mask_token.device
-        images = normalise(pixels.to(device), self.settings.encoder)
-        prediction: MaskedPrediction = self.model(images, noise.to(device))
+    @property
+    def _device(self) -> torch.device:
+        return self.model.decoder.mask_token.device
+
+    def _predict(self, images: Tensor, noise: Tensor) -> MaskedPrediction:
+        noise = noise.to(self._device, non_blocking=True)
+        prediction: MaskedPrediction = self.model(normalise(images, self.settings.encoder), noise)
         return prediction
 
 
 def mask_noise(batch: ImageBatch, patches: int, seed: int, purpose: str) -> Tensor:
-    """Return uniform noise [B, patches], each row keyed by (seed, purpose, epoch, index) of its image."""
-    rows: list[NDArray[np.float64]] = [
-        keyed_generator(seed, purpose, int(epoch), int(index)).random(patches)
-        for epoch, index in zip(batch.epochs, batch.indices, strict=True)
-    ]
-    return torch.from_numpy(np.stack(rows))
+    """Return uniform noise, float64 [B, patches], each row keyed by (seed, purpose, epoch, index) of its image."""
+    return torch.from_numpy(keyed_uniforms(seed, purpose, batch.epochs, batch.indices, patches))

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.batches.augment import unit_pixels
-from pipeline.batches.loader import ImageBatch
+from pipeline.batches.augmentation import plain
+from pipeline.batches.batch import ImageBatch
 from pipeline.models.patches import to_images, to_patches
 from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
 
@@ -39,12 +39,12 @@ def reconstruct(task: MaskedAutoencoding, batch: ImageBatch) -> Reconstruction:
         target = prediction.target
         predicted = predicted * target.var(-1, keepdim=True).sqrt() + target.mean(-1, keepdim=True)
     pixels = (predicted * encoder.std + encoder.mean).clamp(0, 1)
-    original = unit_pixels(batch)
+    original = plain(batch, encoder.image_size).images.to(pixels.device)
     patches = to_patches(original.expand(-1, encoder.channels, -1, -1), encoder.patch_size)
     places = prediction.masked.unsqueeze(-1).expand_as(pixels)
 
     def picture(hidden: Tensor) -> NDArray[np.float32]:
         filled = patches.scatter(1, places, hidden)
-        return to_images(filled, encoder.patch_size, encoder.channels)[:, 0].numpy()
+        return to_images(filled, encoder.patch_size, encoder.channels)[:, 0].cpu().numpy()
 
-    return Reconstruction(original[:, 0].numpy(), picture(torch.full_like(pixels, math.nan)), picture(pixels))
+    return Reconstruction(original[:, 0].cpu().numpy(), picture(torch.full_like(pixels, math.nan)), picture(pixels))

@@ -2,19 +2,20 @@
 
 import logging
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.batches.loader import ImageBatch
+from pipeline.batches.batch import ImageBatch
 from pipeline.records.errors import UserError
 from pipeline.records.events import EventLog
+from pipeline.records.progress import Progress
 from pipeline.settings.pretraining import PretrainingSettings
+from pipeline.training.meter import Meter, Reading, timed
 from pipeline.training.optimizer import build_optimizer, set_learning_rate
 from pipeline.training.schedule import learning_rate
 from pipeline.training.state import StateFolder
@@ -71,18 +72,25 @@ class Trainer:
         first = self._resume()
         steps = self.settings.optimization.steps
         self.history.append({"event": "start", "step": first})
-        meter = _Meter(self.settings.optimization.batch_size)
-        for step, batch in enumerate(self.data.training(first, steps), start=first):
-            meter.add(self._update(step, batch))
-            done = step + 1
-            # Logging finds a loss that is no number, so nothing is saved unlogged.
-            if self._due(done, self.settings.log_every) or self._due(done, self.settings.checkpoint_every):
-                self._log(done, meter)
-            if self._due(done, self.settings.validate_every):
-                self._validate(done)
-            if self._due(done, self.settings.checkpoint_every):
-                self._save(done)
+        images = (steps - first) * self.settings.optimization.batch_size
+        with Progress("training", images) as progress, closing(timed(self.data.training(first, steps))) as batches:
+            meter = Meter()
+            for step, (batch, waited) in enumerate(batches, start=first):
+                meter.add(self._update(step, batch), len(batch), waited)
+                progress.advance(len(batch), waited)
+                self._record(step + 1, meter)
         self.history.append({"event": "finish", "step": steps})
+
+    def _record(self, step: int, meter: Meter) -> None:
+        """Log, validate and save where it is due."""
+        # Logging finds a loss that is no number, so nothing is saved unlogged.
+        if self._due(step, self.settings.log_every) or self._due(step, self.settings.checkpoint_every):
+            self._log(step, meter.read())
+        with meter.paused():
+            if self._due(step, self.settings.validate_every):
+                self._validate(step)
+            if self._due(step, self.settings.checkpoint_every):
+                self._save(step)
 
     def _update(self, step: int, batch: ImageBatch) -> Tensor:
         """Take one optimiser step and return its loss, still on the device."""
@@ -102,28 +110,25 @@ class Trainer:
         enabled = self.settings.optimization.precision == "bfloat16"
         return torch.autocast(device, torch.bfloat16, enabled=enabled)
 
-    def _log(self, step: int, meter: "_Meter") -> None:
-        loss, images_per_second = meter.read()
-        self._require_number(loss, step, "training")
+    def _log(self, step: int, reading: Reading) -> None:
+        self._require_number(reading.loss, step, "training")
         rate = learning_rate(step - 1, self.settings.optimization)
-        self.history.append(
-            {"event": "step", "step": step, "loss": loss, "lr": rate, "images_per_second": images_per_second}
-        )
-        log.info("step %d loss %.4f %.0f images/s", step, loss, images_per_second)
+        self.history.append({"event": "step", "step": step, "lr": rate, **reading._asdict()})
+        log.info("step %d %s", step, reading)
 
     @torch.no_grad()
     def _validate(self, step: int) -> None:
         self.task.eval()
-        losses, images = 0.0, 0
-        for batch in self.data.validation():
+        meter = Meter()
+        for batch, waited in timed(self.data.validation()):
             with self._precision():
                 loss = self.task.validate(batch)["loss"]  # type: ignore[operator]
-            losses += float(loss) * len(batch.indices)
-            images += len(batch.indices)
+            meter.add(loss, len(batch), waited)
         self.task.train()
-        self._require_number(losses / images, step, "validation")
-        self.history.append({"event": "validation", "step": step, "loss": losses / images})
-        log.info("step %d validation loss %.4f", step, losses / images)
+        reading = meter.read()
+        self._require_number(reading.loss, step, "validation")
+        self.history.append({"event": "validation", "step": step, **reading._asdict()})
+        log.info("step %d validation %s", step, reading)
 
     def _require_number(self, loss: float, step: int, what: str) -> None:
         if not math.isfinite(loss):
@@ -150,22 +155,3 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         log.info("resuming after step %d", step)
         return step
-
-
-class _Meter:
-    """Average losses on the device, so that no step waits for the one before."""
-
-    def __init__(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-        self.losses: list[Tensor] = []
-        self.since = time.monotonic()
-
-    def add(self, loss: Tensor) -> None:
-        self.losses.append(loss)
-
-    def read(self) -> tuple[float, float]:
-        """Return the mean loss and images per second since the last reading."""
-        seconds = time.monotonic() - self.since
-        loss, steps = float(torch.stack(self.losses).mean()), len(self.losses)
-        self.losses, self.since = [], time.monotonic()
-        return loss, steps * self.batch_size / seconds

@@ -1,0 +1,87 @@
+"""One step's images and what belongs to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.batches.planes import Planes
+
+Section = Literal["findings", "impression"]
+"""A section of a report that shards hold."""
+
+
+@dataclass(frozen=True)
+class Companions:
+    """Say what to read beside the images."""
+
+    masks: tuple[str, ...] = ()
+    """Structures whose masks are read, in the order of their channels."""
+    gaze: bool = False
+    """Whether gaze maps are read."""
+    texts: tuple[Section, ...] = ()
+    """Sections of the reports that are read, joined by a blank."""
+    boxes: bool = False
+    """Whether boxes are read."""
+
+    def __bool__(self) -> bool:
+        return bool(self.masks or self.gaze or self.texts or self.boxes)
+
+
+IMAGES_ONLY = Companions()
+"""Nothing is read beside the images."""
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Hold the boxes of a batch's images."""
+
+    corners: Tensor
+    """float32 [N, 4], left, top, right, bottom as shares of the image, 0.0 to 1.0 while inside it."""
+    images: Tensor
+    """int64 [N], place in the batch of the image each box belongs to."""
+    labels: tuple[str, ...]
+    """What each box surrounds, N of them."""
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Hold the images of one step, what belongs to them, and what keys their random draws."""
+
+    images: Planes
+    """One channel, gray."""
+    epochs: NDArray[np.int64]
+    """[B], epoch each image belongs to."""
+    indices: NDArray[np.int64]
+    """[B], position of each image among the samples."""
+    masks: Planes | None = None
+    """One channel per structure, 255 inside and 0 outside; 0 everywhere where an image has no such mask."""
+    masked: Tensor | None = None
+    """bool [B, C], whether an image has a mask of each structure."""
+    gaze: Planes | None = None
+    """One channel, 255 where the reader looked longest; 0 everywhere where an image has no gaze map."""
+    gazed: Tensor | None = None
+    """bool [B], whether an image has a gaze map."""
+    texts: tuple[str | None, ...] | None = None
+    """Text of each image's report; None where it has none."""
+    boxes: Boxes | None = None
+    """Boxes of all images."""
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def to(self, device: torch.device) -> ImageBatch:
+        """Return the batch with its images, masks and gaze maps on a device, sent without waiting where that is one."""
+        if device.type == "cpu":
+            return self
+        sent = {
+            name: planes.pin().to(device)
+            for name in ("images", "masks", "gaze")
+            if (planes := getattr(self, name)) is not None
+        }
+        return replace(self, **sent)

@@ -1,0 +1,67 @@
+"""What is read beside an image: masks, gaze map, report, boxes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pipeline.batches.batch import Companions
+from pipeline.batches.samples import Samples
+from pipeline.shards.companions.names import DESCRIPTION, GAZE, mask_name, text_name
+from pipeline.shards.companions.reading import StoredBox, read_boxes, read_mask, read_text
+from pipeline.shards.gray import GrayImage
+
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True)
+class SampleContent:
+    """Hold one image and the companions that were asked for."""
+
+    image: GrayImage
+    """[h, w]."""
+    masks: tuple[GrayImage | None, ...]
+    """One [h, w] for each structure that was asked for; None where the sample has none."""
+    gaze: GrayImage | None
+    """[h, w]; None where the sample has none or it was not asked for."""
+    text: str | None
+    """Sections that were asked for, joined by a blank; None where the sample has none of them."""
+    boxes: list[StoredBox]
+    """In pixels of the stored image."""
+
+
+class SampleReader:
+    """Read of samples what is wanted; any number of threads may share one."""
+
+    def __init__(self, samples: Samples, companions: Companions, read_size: int | None) -> None:
+        """Prepare to read images decoded at the smallest eighth whose short side is at least `read_size`."""
+        self.samples = samples
+        self.companions = companions
+        self.read_size = read_size
+        if companions:
+            samples.load_members()
+
+    def read(self, position: int) -> SampleContent:
+        """Read one sample. Raises as `Samples.image` does, for damage of any member that is asked for."""
+        wanted = self.companions
+        return SampleContent(
+            image=self.samples.image(position, self.read_size),
+            masks=tuple(self._plane(position, mask_name(structure)) for structure in wanted.masks),
+            gaze=self._plane(position, GAZE) if wanted.gaze else None,
+            text=self._text(position) if wanted.texts else None,
+            boxes=(self._member(position, DESCRIPTION, read_boxes) or []) if wanted.boxes else [],
+        )
+
+    def _plane(self, position: int, name: str) -> GrayImage | None:
+        plane = self._member(position, name, read_mask)
+        if plane is not None:
+            self.samples.require_shape(position, plane.shape, name)
+        return plane
+
+    def _text(self, position: int) -> str | None:
+        sections = [self._member(position, text_name(section), read_text) for section in self.companions.texts]
+        return " ".join(filter(None, sections)) or None
+
+    def _member(self, position: int, name: str, decode: Callable[[bytes], Content]) -> Content | None:
+        """Read and decode a member; None where the sample has none."""
+        content = self.samples.member(position, name)
+        return None if content is None else self.samples.decode(position, name, content, decode)

@@ -1,0 +1,53 @@
+"""What takes the place of a damaged sample."""
+
+from pipeline.batches.companions import SampleContent, SampleReader
+from pipeline.batches.quarantine import Quarantine
+from pipeline.batches.samples import DamagedSampleError
+from pipeline.records.errors import UserError
+from pipeline.records.randomness import keyed_generator
+
+_ATTEMPTS = 100
+
+
+class ReplacingReader:
+    """Read samples; where one is damaged, list it and read another of its corpus instead.
+
+    Which one follows from (seed, epoch, position) alone, so that batches stay the same for any number
+    of threads and when a run continues.
+    """
+
+    def __init__(self, reader: SampleReader, quarantine: Quarantine, seed: int) -> None:
+        """Prepare to list in `quarantine` what `reader` finds damaged."""
+        self.reader = reader
+        self.quarantine = quarantine
+        self.seed = seed
+
+    def read(self, epoch: int, position: int) -> tuple[int, SampleContent]:
+        """Return the sample at a position, or its replacement, and the position of what is returned.
+
+        Raises `UserError` where more samples are damaged than the quarantine tolerates, or a shard is gone or cut.
+        """
+        candidate = position
+        for attempt in range(_ATTEMPTS):
+            content = self._try(candidate)
+            if content is not None:
+                return candidate, content
+            corpus = self.reader.samples.corpus(position)
+            candidate = int(keyed_generator(self.seed, "replacement", epoch, position, attempt).choice(corpus))
+        raise UserError(
+            f"{_ATTEMPTS} samples of the corpus of {self.reader.samples.shard(position)} in a row are damaged; "
+            "write its shards again"
+        )
+
+    def _try(self, position: int) -> SampleContent | None:
+        """Return a sample, None where it is damaged now or was before."""
+        samples = self.reader.samples
+        if self.quarantine.count and (str(samples.shard(position)), samples.key(position)) in self.quarantine:
+            return None
+        try:
+            return self.reader.read(position)
+        except DamagedSampleError as damage:
+            if not self.quarantine.max_bad:
+                raise
+            self.quarantine.add(damage.shard, damage.key, damage.reason)
+            return None

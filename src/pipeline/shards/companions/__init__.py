@@ -1,0 +1,1 @@
+"""What stands beside the image in a sample: description, masks, gaze map and text; written here, and read back."""

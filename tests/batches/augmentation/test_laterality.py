@@ -1,0 +1,43 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pipeline.batches.augmentation import augment, require_unflipped
+from pipeline.batches.batch import Boxes, Companions, ImageBatch
+from pipeline.batches.planes import Planes
+from pipeline.records.errors import UserError
+from pipeline.settings.augmentation import AugmentationSettings
+
+FLIPPING, UPRIGHT = AugmentationSettings(flip=True), AugmentationSettings(flip=False)
+
+
+@pytest.mark.parametrize(
+    "companions",
+    [
+        Companions(texts=("findings",)),
+        Companions(masks=("heart", "left_lung")),
+        Companions(masks=("Right Lung",)),
+        Companions(masks=("lungRIGHT",)),
+    ],
+)
+def test_flips_are_refused_where_what_is_read_tells_left_from_right(companions: Companions) -> None:
+    with pytest.raises(UserError, match=r"augmentation\.flip"):
+        require_unflipped(FLIPPING, companions)
+    require_unflipped(UPRIGHT, companions)
+
+
+@pytest.mark.parametrize("structure", ["lungs", "upright", "cleft", "leftover", "heart"])
+def test_other_structures_may_be_flipped(structure: str) -> None:
+    require_unflipped(FLIPPING, Companions(masks=(structure,), gaze=True, boxes=True))
+
+
+def test_a_batch_with_reports_or_boxes_of_a_side_is_not_flipped() -> None:
+    pixels = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+    zero = torch.zeros(1, dtype=torch.int64)
+    plain = ImageBatch(Planes.of(pixels), zero.numpy(), zero.numpy())
+    boxes = Boxes(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), zero, ("Left lower lobe",))
+    for batch, reason in ((replace(plain, texts=("Clear.",)), "reports"), (replace(plain, boxes=boxes), "Left lower")):
+        with pytest.raises(UserError, match=reason):
+            augment(batch, FLIPPING, 0, 8)
+        assert augment(batch, UPRIGHT, 0, 8).images.shape == (1, 1, 8, 8)
