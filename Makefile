@@ -45,11 +45,12 @@ lint: .venv/.development
 bench: .venv/.development
 	$(BIN)/python -m benchmarks $(NAME)
 
-# Generated files that are kept in the repository: the schema, and the picture of the DAG (needs graphviz).
+# Generated files that are kept in the repository: the schema, and pictures of the DAG (needs graphviz) and of augmentation.
 docs: setup
 	$(BIN)/python -m pipeline.settings.schema workflow/schemas/config.schema.yaml
 	$(SNAKEMAKE) --rulegraph dot results/report/index.html results/report/leaderboard.csv > docs/rulegraph.dot
 	dot -Tsvg docs/rulegraph.dot > docs/rulegraph.svg
+	$(BIN)/python docs/draw_augmentation.py
 
 clean:
 	rm -rf results .snakemake .pytest_cache .mypy_cache .ruff_cache
