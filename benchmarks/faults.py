@@ -2,9 +2,9 @@
 
 300 faults of each kind in four tars of 32 radiographs (256 px, JPEG and JSON), each in one tar, which is then read in
 three ways: by our reader, which compares every member it delivers with its checksum in the index; by our
-verification of whole shards (rule verify_shards); and by webdataset with its default handler, every field decoded
-as its `decode` does (PIL, json). A reader either stops, or delivers every sample exactly (a bit of a header or of
-padding reaches nobody), or leaves samples out or changes some without a word. `no damage passes`: the first two.
+verification of whole shards (the command `verify_shards`); and by webdataset with its default handler, every field
+decoded as its `decode` does (PIL, json). A reader either stops, or delivers every sample exactly (a bit of a header
+or of padding reaches nobody), or leaves samples out or changes some without a word. `no damage passes`: the first two.
 `found`: what our verification names, against where webdataset stops. webdataset has no index, and so cannot know
 that a tar was exchanged or rebuilt; what it then delivers is still not what the index's user asked for.
 

@@ -24,6 +24,7 @@ from pipeline.sources.phantom.study import sample_studies
 
 SIDE, DRAWS = 224, 5
 SETTINGS = AugmentationSettings(
+    flip=False,  # as always where boxes are read, whose labels may name a side
     affine=AffineSettings(),
     intensity=IntensitySettings(gamma=0.3),
     blur=BlurSettings(probability=0.4),

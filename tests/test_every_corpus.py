@@ -1,15 +1,25 @@
-"""Every corpus from its raw layout to its manifest, by the workflow, on the phantom cohort."""
+"""Every corpus from its raw layout to its manifest and its shards, by the workflow, on the phantom cohort."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import polars as pl
 import pytest
+import webdataset as wds
 import yaml
 from conftest import REPOSITORY
 from workflow_copy import WorkflowCopy
 
+from pipeline.batches.batch import Companions
+from pipeline.batches.loader import fixed_batches
+from pipeline.batches.samples import Samples, Selection
 from pipeline.manifests.schema import COMPANION_SCHEMA, check_manifest, read_manifest
-from pipeline.manifests.vocabulary import FINDINGS, finding_column
+from pipeline.manifests.vocabulary import FINDINGS, SPLITS, finding_column
 from pipeline.settings.config import resolve
 from pipeline.settings.corpus import is_confidential
+from pipeline.shards.verification import find_faults
 
 pytestmark = pytest.mark.slow
 
@@ -30,12 +40,17 @@ COMPANIONS = {
 
 
 @pytest.fixture(scope="module")
-def manifests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    """Build every manifest of the phantom configuration and read them."""
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build manifests and shards of the phantom configuration; return the folder of results."""
     copy = WorkflowCopy.of_repository(tmp_path_factory.mktemp("every_corpus"))
-    copy.build("manifests", "--configfile", "config/phantom.yaml")
-    folder = copy.folder / "results/phantom/manifests"
-    return {name: read_manifest(folder / f"{name}.parquet") for name in PHANTOM.corpora}
+    copy.build("manifests", "shards", "--configfile", "config/phantom.yaml")
+    return copy.folder / "results/phantom"
+
+
+@pytest.fixture(scope="module")
+def manifests(results: Path) -> dict[str, pl.DataFrame]:
+    """Read every manifest."""
+    return {name: read_manifest(results / "manifests" / f"{name}.parquet") for name in PHANTOM.corpora}
 
 
 def test_both_configurations_hold_every_corpus() -> None:
@@ -95,3 +110,43 @@ def test_nobody_symile_or_reflacx_trains_on_is_tested_on(manifests: dict[str, pl
 def test_a_manifest_names_files_and_no_folders_of_this_machine(manifests: dict[str, pl.DataFrame]) -> None:
     for manifest in manifests.values():
         assert not manifest["path"].drop_nulls().str.starts_with("/").any()
+
+
+SHARDED = [name for name, corpus in PHANTOM.corpora.items() if corpus.shards]
+
+
+@pytest.mark.parametrize("name", SHARDED)
+def test_shards_hold_every_image_with_all_that_belongs_to_it(
+    results: Path, manifests: dict[str, pl.DataFrame], name: str
+) -> None:
+    tars = sorted(str(path) for path in (results / "shards" / name).glob("*.tar"))
+    streamed = {sample["__key__"]: sample for sample in wds.WebDataset(tars, shardshuffle=False)}
+    images = manifests[name].filter(pl.col("split") != "excluded")
+    assert set(streamed) == set(images["key"])
+    for row in images.iter_rows(named=True):
+        sample = streamed[row["key"]]
+        assert {member for member in sample if not member.startswith("__")} == expected_members(row)
+        described = json.loads(sample["json"])
+        assert (described["patient"], described["split"]) == (row["patient"], row["split"])
+        assert len(described.get("boxes", [])) == len(row["boxes"] or [])
+
+
+def expected_members(row: dict[str, Any]) -> set[str]:
+    """Name the members of the sample of a manifest's row."""
+    texts = {f"{section}.txt" for section in ("findings", "impression") if row[f"report_{section}"] is not None}
+    masks = {f"mask.{mask['structure']}.png" for mask in row["masks"] or []}
+    return {"jpg", "json"} | texts | masks | ({"gaze.png"} if row["gaze"] else set())
+
+
+def test_every_byte_of_the_shards_is_as_indexed_and_every_companion_is_read(results: Path) -> None:
+    indexes = [results / "shards" / name / "index.parquet" for name in SHARDED]
+    assert [fault for index in indexes for fault in find_faults(index)] == []
+    everything = Companions(masks=("left_lung",), gaze=True, texts=("findings", "impression"), boxes=True)
+    with Samples(indexes, Selection(SPLITS)) as samples:
+        count = len(samples)
+        batches = list(fixed_batches(samples, 64, np.arange(count), 2, everything))
+    assert sum(len(batch) for batch in batches) == count
+    assert any(batch.masked is not None and batch.masked.any() for batch in batches)
+    assert any(batch.gazed is not None and batch.gazed.any() for batch in batches)
+    assert any(batch.texts is not None and any(batch.texts) for batch in batches)
+    assert any(batch.boxes is not None and len(batch.boxes.labels) for batch in batches)

@@ -58,7 +58,7 @@ def test_a_second_run_does_nothing(finished: WorkflowCopy) -> None:
 def test_the_leaderboard_has_every_number_beside_its_controls(finished: WorkflowCopy) -> None:
     with (finished.folder / "results/report/leaderboard.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    header = "benchmark,encoder,protocol,fraction,seed,metric,value,low,high,n,n_patients,record"
+    header = "benchmark,encoder,protocol,fraction,seed,metric,value,low,high,n,n_patients,quarantined,record"
     assert ",".join(rows[0]) == header
     for benchmark in SMALL["benchmarks"]:
         assert {row["encoder"] for row in rows if row["benchmark"] == benchmark} == {"small", "random", "pixels"}
@@ -122,6 +122,7 @@ def test_a_comparison_is_made_under_a_protocol_that_both_encoders_share(edited: 
         ),
         ("src/pipeline/settings/pretraining.py", "Images per step, over all devices.", "Global batch."),
         ("workflow/scripts/pretrain_encoder.py", "Hand rule", "Give rule"),
+        ("src/pipeline/records/progress.py", "LINE_SECONDS = 30.0", "LINE_SECONDS = 60.0"),
         ("profiles/local/config.yaml", 'mem="2GB"', 'mem="3GB"'),
         ("workflow/rules/pretrain.smk", 'runtime="2d"', 'runtime="3d"'),
         ("workflow/rules/pretrain.smk", 'mem="16GB"', 'mem="64GB"'),
@@ -131,6 +132,23 @@ def test_a_comparison_is_made_under_a_protocol_that_both_encoders_share(edited: 
 def test_edits_that_change_no_result_rerun_nothing(edited: WorkflowCopy, path: str, old: str, new: str) -> None:
     edited.edit(path, old, new)
     assert edited.stale() == {}
+
+
+def test_writing_the_shards_in_other_parts_trains_nothing_again(edited: WorkflowCopy) -> None:
+    edited.configure(changed(corpora__small_chexpert__shards__parts=3))
+    assert edited.stale("shards") == {"write_shards": 3, "index_shards": 1}
+    edited.build("shards")
+    assert edited.stale() == {}
+
+
+@pytest.mark.parametrize(("setting", "value"), [("jpeg_quality", 80), ("decoding", "fast"), ("samples_per_shard", 7)])
+def test_another_form_of_the_shards_makes_them_and_what_follows_stale(
+    edited: WorkflowCopy, setting: str, value: object
+) -> None:
+    edited.configure(changed(**{f"corpora__small_chexpert__shards__{setting}": value}))
+    stale = edited.stale()
+    assert (stale["write_shards"], stale["index_shards"], stale["pretrain_encoder"]) == (2, 1, 1)
+    assert not {"fetch_corpus", "build_manifest"} & set(stale)
 
 
 def test_editing_the_probe_reruns_probes_and_report_but_no_training(edited: WorkflowCopy) -> None:

@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.batches.planes import Planes
 from pipeline.batches.resampling import Interpolation, Windows, resample
@@ -80,7 +81,7 @@ def padded(image: Tensor, size: tuple[int, int]) -> Tensor:
 def test_neither_padding_nor_other_images_of_the_batch_show(interpolation: Interpolation) -> None:
     images = [NOISE[:, :, :40, :50], NOISE[:, :, 9:90, 30:70], NOISE[:, :, :, ::5]]
     sizes = torch.tensor([image.shape[-2:] for image in images])
-    together = Planes(torch.cat([padded(image, (97, 50)) for image in images]), sizes)
+    together = Planes.unreduced(torch.cat([padded(image, (97, 50)) for image in images]), sizes)
     results = resample(together, Windows.whole(3), 32, interpolation)
     for result, image in zip(results, images, strict=True):
         alone = resample(Planes.of(image.contiguous()), Windows.whole(1), 32, interpolation)
@@ -100,6 +101,31 @@ def test_any_window_of_a_gray_image_is_gray(
     gray = Planes.of(torch.full((1, 1, 30, 20), 51, dtype=torch.uint8))
     result = resample(gray, windows, side, interpolation)
     torch.testing.assert_close(result, torch.full((1, 1, side, side), 0.2), rtol=0, atol=1e-6)
+
+
+class Largest(TorchDispatchMode):
+    """Note the largest size in bytes of what any operation returns."""
+
+    size = 0
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = operation(*args, **kwargs or {})
+        if isinstance(result, Tensor):
+            self.size = max(self.size, result.nbytes)
+        return result
+
+
+def test_one_odd_film_does_not_fill_a_device_with_the_whole_batch() -> None:
+    count, side, odd = 1024, 256, 2560
+    sizes = torch.full((count, 2), side)
+    sizes[700, 0] = odd
+    canvas = torch.empty(count, 1, odd, side, dtype=torch.uint8, device="meta")
+    with Largest() as largest:
+        result = resample(Planes.unreduced(canvas, sizes), Windows.whole(count), 8, "bilinear")
+    assert result.shape == (count, 1, 8, 8)
+    assert canvas.nbytes == largest.size == 4 * 256 * odd * side
 
 
 def test_reduced_precision_of_the_training_step_does_not_reach_the_images() -> None:

@@ -30,9 +30,9 @@ WAYS: list[dict[str, Any]] = [
     {},
     {"companions": EVERYTHING},
     {"read_size": 16, "companions": EVERYTHING},
-    {"mixing": [2.0, 1.0]},
+    {"mixing": {"first": 2.0, "second": 1.0}},
     {"share": Share(1, 3)},
-    {"share": Share(0, 2), "mixing": [0.3, 0.7], "companions": EVERYTHING, "read_size": 20},
+    {"share": Share(0, 2), "mixing": {"second": 0.7, "first": 0.3}, "companions": EVERYTHING, "read_size": 20},
 ]
 
 
@@ -105,8 +105,8 @@ def test_every_key_is_read_once_per_epoch_over_all_processes(
     assert sorted(key for key in keys if key[0] < 2) == sorted(wanted)
 
 
-@pytest.mark.parametrize("mixing", [None, [1.0, 4.0]])
-def test_a_run_can_be_resumed_at_every_place_of_an_epoch(indexes: list[Path], mixing: list[float] | None) -> None:
+@pytest.mark.parametrize("mixing", [None, {"first": 1.0, "second": 4.0}])
+def test_a_run_can_be_resumed_at_every_place_of_an_epoch(indexes: list[Path], mixing: dict[str, float] | None) -> None:
     whole = read(indexes, 0, 18, batch=1, mixing=mixing)
     for first in range(18):
         assert_equal(read(indexes, first, 18, batch=1, mixing=mixing)[:2], whole[first : first + 2])
@@ -119,6 +119,25 @@ def test_processes_share_a_batch_without_overlap(indexes: list[Path], world: int
     for step, batch in enumerate(whole):
         np.testing.assert_array_equal(np.concatenate([part[step].indices for part in parts]), batch.indices)
         np.testing.assert_array_equal(np.concatenate([part[step].epochs for part in parts]), batch.epochs)
+
+
+def test_mixing_names_every_corpus_and_no_other(indexes: list[Path]) -> None:
+    swapped = {"second": 1.0, "first": 2.0}
+    assert_equal(read(indexes, 0, 4, mixing=swapped), read(indexes, 0, 4, mixing={"first": 2.0, "second": 1.0}))
+    for mixing in ({"first": 1.0}, swapped | {"third": 1.0}):
+        with pytest.raises(UserError, match="where the samples are of first, second; give one to each"):
+            read(indexes, 0, 1, mixing=mixing)
+
+
+@pytest.mark.parametrize("mixing", [None, {"corpus": 1.0, "first": 1.0}])
+def test_training_without_a_sample_of_some_corpus_is_refused(
+    indexes: list[Path], index: Path, mixing: dict[str, float] | None
+) -> None:
+    with Samples([index, indexes[0]], Selection(("val",), views=("PA",))) as samples:
+        assert samples.corpus_sizes == (2, 0)
+        with pytest.raises(UserError, match="corpus first has no sample of the splits val and views PA; take it out"):
+            TrainingLoader(samples, 2, 0, 1, mixing=mixing)
+        assert len(list(fixed_batches(samples, 2, np.arange(2), 1))) == 1
 
 
 def test_a_process_without_an_image_is_refused(indexes: list[Path]) -> None:
@@ -175,8 +194,8 @@ def planes_of(planes: Planes | None) -> list[torch.Tensor]:
     return parts
 
 
-def test_companions_that_no_image_has_are_zeros(indexes: list[Path]) -> None:
-    nothing = Companions(masks=("spine",), texts=("impression",), boxes=True)
+def test_companions_that_no_image_of_a_batch_has_are_zeros(indexes: list[Path]) -> None:
+    nothing = Companions(masks=("heart",), texts=("impression",), boxes=True)
     with Samples(indexes[:1], Selection(("train",), keys=frozenset({"0-009", "0-001"}))) as samples:
         (batch,) = fixed_batches(samples, 4, np.array([0]), 2, nothing)
     assert batch.masks is not None
@@ -239,7 +258,7 @@ def damage(index: Path, key: str, fault: str, member: str = "jpg") -> Path:
 @pytest.mark.parametrize("fault", ["bit flip", "zeroed block"])
 def test_damage_of_any_member_is_named_with_shard_and_key(index: Path, fault: str, member: str) -> None:
     damage(index, "0-006", fault, member)
-    expected = rf"train-000001\.tar: the bytes of sample '0-006' are not those that were indexed \({member}\)"
+    expected = rf"train-000001\.tar: .* '0-006', from byte [\d,]+ on, are not those that were indexed \({member}\)"
     with pytest.raises(UserError, match=expected):
         read([index], 0, 4, companions=EVERYTHING)
 
@@ -247,7 +266,10 @@ def test_damage_of_any_member_is_named_with_shard_and_key(index: Path, fault: st
 @pytest.mark.parametrize("fault", ["swapped shard", "stale index"])
 def test_a_shard_that_is_another_is_named_with_shard_and_key(index: Path, fault: str) -> None:
     damage(index, "0-006", fault)
-    with pytest.raises(UserError, match=r"train-000001\.tar: the bytes of sample '0-00\d' are not those that were"):
+    with pytest.raises(
+        UserError,
+        match=r"train-000001\.tar: the bytes of sample '0-00\d', from byte [\d,]+ on, are not those that were",
+    ):
         read([index], 0, 4)
 
 
@@ -261,7 +283,9 @@ def test_a_shard_cut_or_removed_while_it_is_read_is_named(index: Path) -> None:
     with Samples([index], TRAIN) as samples:
         shard = index.parent / "train-000001.tar"
         shard.write_bytes(shard.read_bytes()[:5000])
-        with pytest.raises(UserError, match=r"train-000001\.tar: the bytes of sample '0-00\d' are cut short"):
+        with pytest.raises(
+            UserError, match=r"train-000001\.tar: the bytes of sample '0-00\d', from byte [\d,]+ on, are cut short"
+        ):
             list(TrainingLoader(samples, 5, 0, 2).batches(0, 4))
     shutil.rmtree(index.parent)
 
@@ -287,7 +311,7 @@ def test_an_error_between_two_batches_leaves_nothing_open(indexes: list[Path]) -
 def read_without_damaged(
     index: Path, listing: Path, threads: int, first: int = 0, max_bad: int = 3
 ) -> list[ImageBatch]:
-    with Samples([index], TRAIN, Quarantine(listing, max_bad)) as samples:
+    with Samples([index], TRAIN, Quarantine(listing, max_bad, continues=True)) as samples:
         loader = TrainingLoader(samples, 6, 3, threads, Companions(masks=("lungs",)))
         return list(loader.batches(first, 9))
 
@@ -303,6 +327,7 @@ def test_damaged_samples_are_replaced_alike_for_any_threads_and_start(index: Pat
         ("0-006", "are not those that were indexed (jpg)"),
         ("0-012", "are not those that were indexed (mask.lungs.png)"),
     ]
+    assert {event["shard"] for event in read_events(listing)} == {"corpus/train-000001.tar", "corpus/train-000002.tar"}
     for threads, first, kept in [(4, 0, False), (2, 5, False), (3, 5, True)]:
         if not kept:
             listing.unlink()
@@ -315,11 +340,21 @@ def test_damaged_samples_are_replaced_alike_for_any_threads_and_start(index: Pat
         assert ours.images.pixels.shape[2:] == tuple(ours.images.sizes.amax(0))
 
 
+def test_a_damaged_sample_counts_once_however_its_corpus_is_reached(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(index, "0-006", "bit flip")
+    read_without_damaged(index, tmp_path / "bad.jsonl", threads=1, max_bad=1)
+    monkeypatch.chdir(index.parent)
+    read_without_damaged(Path(index.name), tmp_path / "bad.jsonl", threads=1, max_bad=1)
+    assert len(list(read_events(tmp_path / "bad.jsonl"))) == 1
+
+
 def test_a_replacement_is_of_the_same_corpus(tmp_path: Path) -> None:
     indexes = [write_corpus(tmp_path / "first", train=20), write_corpus(tmp_path / "second", train=3, seed=1)]
     damage(indexes[1], "1-001", "bit flip")
-    with Samples(indexes, TRAIN, Quarantine(tmp_path / "bad.jsonl", 1)) as samples:
-        batches = list(TrainingLoader(samples, 20, 0, 2, mixing=[1, 1]).batches(0, 50))
+    with Samples(indexes, TRAIN, Quarantine(tmp_path / "bad.jsonl", 1, continues=False)) as samples:
+        batches = list(TrainingLoader(samples, 20, 0, 2, mixing={"first": 1, "second": 1}).batches(0, 50))
     indices = np.concatenate([batch.indices for batch in batches])
     assert np.bincount(indices >= 20).tolist() == [500, 500]
     assert set(indices[indices >= 20]) == {20, 22}
@@ -334,14 +369,16 @@ def test_more_damage_than_tolerated_stops(index: Path, tmp_path: Path) -> None:
 
 def test_where_none_is_tolerated_the_damage_itself_is_reported(index: Path, tmp_path: Path) -> None:
     damage(index, "0-006", "bit flip")
-    with pytest.raises(UserError, match=r"train-000001\.tar: the bytes of sample '0-006' are not"):
+    with pytest.raises(
+        UserError, match=r"train-000001\.tar: the bytes of sample '0-006', from byte [\d,]+ on, are not"
+    ):
         read_without_damaged(index, tmp_path / "bad.jsonl", threads=2, max_bad=0)
     assert not (tmp_path / "bad.jsonl").exists()
 
 
 def test_reading_in_order_tolerates_no_damage(index: Path, tmp_path: Path) -> None:
     damage(index, "0-006", "bit flip")
-    quarantine = Quarantine(tmp_path / "bad.jsonl", 5)
+    quarantine = Quarantine(tmp_path / "bad.jsonl", 5, continues=False)
     with Samples([index], TRAIN, quarantine) as samples, pytest.raises(UserError, match="'0-006'"):
         list(fixed_batches(samples, 5, np.arange(14), threads=2))
     assert quarantine.count == 0

@@ -1,4 +1,5 @@
 import os
+import resource
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,15 +11,18 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from shard_cohort import BOX, image, mask, size, write_corpus
+from shard_cohort import samples as samples_of
 
 from pipeline.batches.batch import Companions
 from pipeline.batches.companions import SampleReader
 from pipeline.batches.decoding import decoded_size
 from pipeline.batches.samples import Samples, Selection
-from pipeline.batches.shard_files import ShardFiles
+from pipeline.batches.shard_files import ShardFiles, open_at_once
 from pipeline.records.errors import UserError
+from pipeline.records.redaction import redact
 from pipeline.shards.index import read_index, read_shards, write_index
 from pipeline.shards.jpeg import decode_jpeg, encode_jpeg
+from pipeline.shards.tar import write_tar
 
 TRAIN = Selection(("train",))
 
@@ -30,7 +34,6 @@ def index(tmp_path: Path) -> Path:
 
 def test_images_are_those_that_were_stored(index: Path) -> None:
     with Samples([index], TRAIN) as samples:
-        assert samples.keys() == [f"0-{number:03d}" for number in range(14)]
         for position in range(14):
             assert samples.key(position) == f"0-{position:03d}"
             stored = decode_jpeg(encode_jpeg(image(position), 95))
@@ -41,7 +44,12 @@ def test_images_are_those_that_were_stored(index: Path) -> None:
 def test_corpora_stand_one_after_the_other(index: Path, tmp_path: Path) -> None:
     second = write_corpus(tmp_path / "second", train=3, seed=1)
     with Samples([index, second], TRAIN) as samples:
+        assert samples.corpora == ("corpus", "second")
         assert samples.corpus_sizes == (14, 3)
+        assert [samples.shard_name(position) for position in (6, 15)] == [
+            "corpus/train-000001.tar",
+            "second/train-000000.tar",
+        ]
         assert [samples.key(position)[0] for position in range(17)] == ["0"] * 14 + ["1"] * 3
         assert samples.corpus(13) == range(14)
         assert samples.corpus(14) == range(14, 17)
@@ -68,7 +76,7 @@ def test_a_corpus_without_the_split_leaves_the_others(index: Path, tmp_path: Pat
 def test_only_what_is_selected_is_there(index: Path, selection: Selection, numbers: range) -> None:
     companions = Companions(texts=("impression",))
     with Samples([index], selection) as samples:
-        assert samples.keys() == [f"0-{number:03d}" for number in numbers]
+        assert [samples.key(position) for position in range(len(samples))] == [f"0-{number:03d}" for number in numbers]
         reader = SampleReader(samples, companions, None)
         texts = [reader.read(position).text for position in range(len(samples))]
     assert texts == [f"no change {number}" if number % 3 == 0 else None for number in numbers]
@@ -94,11 +102,40 @@ def test_companions_belong_to_their_image(index: Path) -> None:
         assert [box.height for box in content.boxes] == [BOX["height"]] * (drawn % 3)
 
 
-@given(st.integers(8, 300), st.integers(8, 300), st.none() | st.integers(1, 320))
+@given(st.integers(1, 300), st.integers(1, 300), st.none() | st.integers(1, 320))
 @hypothesis_settings(max_examples=300)
 def test_the_size_of_a_fraction_is_known_before_it_is_decoded(height: int, width: int, short_side: int | None) -> None:
     content = encode_jpeg(np.zeros((height, width), np.uint8), 50)
-    assert decode_jpeg(content, short_side).shape == decoded_size(height, width, short_side)
+    expected = decoded_size(height, width, short_side)
+    least = None if expected == (height, width) else short_side
+    assert decode_jpeg(content, least).shape == expected
+    assert short_side is None or min(expected) >= min(short_side, height, width)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 30), (3, 40), (7, 9), (40, 5)])
+def test_images_too_small_for_a_fraction_are_read_whole(tmp_path: Path, size: tuple[int, int]) -> None:
+    (stored,) = samples_of(range(1), "train", seed=0)
+    tiny = replace(stored, height=size[0], width=size[1], jpeg=encode_jpeg(np.zeros(size, np.uint8), 95))
+    table, summary = write_tar(tmp_path / "train-000000.tar", [tiny])
+    write_index(tmp_path / "index.parquet", table, [summary])
+    with Samples([tmp_path / "index.parquet"], TRAIN) as samples:
+        assert {samples.image(0, short_side).shape for short_side in (None, *range(1, 50))} == {size}
+
+
+def test_a_companion_that_no_sample_has_is_refused_naming_the_indexes(index: Path) -> None:
+    val = Selection(("val",), keys=frozenset({"0-017"}))
+    with Samples([index], TRAIN) as everyone, Samples([index], val) as one:
+        for companions, member in (
+            (Companions(masks=("lungs", "spine")), r"mask\.spine\.png"),
+            (Companions(masks=("lungs",)), r"mask\.lungs\.png"),
+            (Companions(gaze=True), r"gaze\.png"),
+            (Companions(texts=("findings", "impression")), r"impression\.txt"),
+        ):
+            samples = everyone if "spine" in member else one
+            with pytest.raises(UserError, match=rf"no sample of .* in .*corpus/index\.parquet has {member}; write"):
+                SampleReader(samples, companions, None)
+        SampleReader(one, Companions(texts=("findings",), boxes=True), None)
+        SampleReader(everyone, Companions(("heart", "lungs"), True, ("impression",), True), None)
 
 
 def test_a_fraction_of_an_image_is_read_where_that_is_enough(index: Path) -> None:
@@ -162,8 +199,39 @@ def test_a_read_behind_the_end_of_a_file_is_short(tmp_path: Path) -> None:
 def test_a_shard_that_vanishes_while_it_is_read_is_named(index: Path) -> None:
     with Samples([index], TRAIN) as samples:
         shutil.rmtree(index.parent)
-        with pytest.raises(UserError, match=r"train-000000\.tar cannot be read \(No such file"):
+        with pytest.raises(UserError, match=r"train-000000\.tar cannot be read \(No such file.*; restore it or run"):
             samples.image(0)
+
+
+def test_a_file_that_cannot_be_read_for_another_reason_need_not_be_written_again(tmp_path: Path) -> None:
+    files = ShardFiles([tmp_path], limit=1)
+    with pytest.raises(UserError, match=r"cannot be read \(Is a directory\); make it readable and run again$"):
+        files.read(0, 0, 8)
+    files.close()
+
+
+def test_the_shards_of_two_sets_of_samples_leave_descriptors_for_other_use() -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert 0.7 * soft < 2 * open_at_once() <= 0.75 * soft
+
+
+def test_where_a_log_masks_the_key_the_damaged_sample_can_still_be_found(index: Path) -> None:
+    row = read_index(index).to_pylist()[6]
+    shard = index.parent / row["shard"]
+    content = bytearray(shard.read_bytes())
+    content[row["offset"]] ^= 1
+    shard.write_bytes(content)
+    with Samples([index], TRAIN) as samples, pytest.raises(UserError) as damage:
+        samples.image(6)
+    logged = redact(str(damage.value))
+    assert "'0-006'" not in logged
+    assert f"train-000001.tar: the bytes of sample '[…]', from byte {row['offset']:,} on, are not" in logged
+
+
+@pytest.mark.parametrize("offset", [512, 123_456, 1_234_567, 987_654_321])
+def test_no_offset_is_masked(offset: int) -> None:
+    sentence = f"the bytes of sample, from byte {offset:,} on, are not those"
+    assert redact(sentence) == sentence
 
 
 def open_descriptors() -> set[Path]:

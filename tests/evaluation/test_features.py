@@ -46,7 +46,7 @@ def test_images_of_any_size_are_squashed_to_the_side_asked_for() -> None:
 
 
 def test_a_feature_file_says_what_it_was_computed_from(tmp_path: Path) -> None:
-    origin = FeatureOrigin(encoder="a" * 64, index="b" * 64, device="cpu", quarantined=0)
+    origin = FeatureOrigin(encoder="a" * 64, index="b" * 64, device="cpu", decoder="made", quarantined=0)
     features = {"mean": np.arange(6, dtype=np.float32).reshape(2, 3)}
     write_features(tmp_path / "f.safetensors", features, origin)
     assert read_origin(tmp_path / "f.safetensors") == origin

@@ -54,6 +54,7 @@ def made_up_record(benchmark: str, encoder: str, auroc: float, kind: str = "metr
         digests=DIGESTS,
         versions={"torch": "2.11"},
         device="cpu",
+        decoder="made",
     )
 
 

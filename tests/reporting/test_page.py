@@ -81,6 +81,7 @@ def made_up_record(encoder: str, values: list[MetricValue], control: str | None 
         digests=DIGESTS,
         versions={"torch": "2.11.0"},
         device="a very particular device",
+        decoder="a very particular decoder",
     )
 
 

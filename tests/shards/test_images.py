@@ -9,7 +9,7 @@ from PIL import Image
 from pipeline.records.errors import UserError
 from pipeline.settings.corpora import ShardSettings
 from pipeline.shards.gray import GrayImage, resize_short_side
-from pipeline.shards.images import file_part, read_gray, read_stored
+from pipeline.shards.images import read_gray, read_stored
 from pipeline.shards.jpeg import encode_jpeg
 
 Decoding = Literal["exact", "fast"]
@@ -174,6 +174,9 @@ def test_the_row_of_an_8_bit_array_reads_as_it_is(tmp_path: Path, shape: tuple[i
         (np.zeros((2, 3, 8, 8), np.float32), r"the array of shape \(2, 3, 8, 8\) has no image 2"),
         (np.zeros((3, 8, 8), np.int64), r"images of int64 and shape \(8, 8\) are neither 8-bit gray nor"),
         (np.array([None] * 3), r"Python objects in dtype"),
+        (np.zeros((3, 4, 8, 8), np.uint8), r"images of uint8 and shape \(4, 8, 8\) are neither 8-bit gray nor"),
+        (np.full((3, 3, 8, 8), np.nan, np.float32), r"image 2 has a pixel that is no finite number"),
+        (np.full((3, 3, 8, 8), np.inf, np.float64), r"image 2 has a pixel that is no finite number"),
     ],
 )
 def test_an_array_without_such_an_image_is_refused_by_name(tmp_path: Path, array: np.ndarray, sentence: str) -> None:
@@ -190,8 +193,20 @@ def test_an_array_cut_short_is_refused_by_name(tmp_path: Path) -> None:
         read_gray(tmp_path / "cxr.npy#0")
 
 
-@pytest.mark.parametrize(
-    ("path", "file"), [("a/cxr.npy#12", "a/cxr.npy"), ("a/cxr.npy", "a/cxr.npy"), ("a#1/b.jpg", "a#1/b.jpg")]
-)
-def test_an_image_path_leads_to_the_file_that_holds_it(path: str, file: str) -> None:
-    assert file_part(Path(path)) == Path(file)
+@pytest.mark.parametrize("suffix", ["png", "npy#0"])
+def test_a_file_without_bytes_is_refused_with_a_way_out(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"image.{suffix.split('#')[0]}").touch()
+    with pytest.raises(UserError, match=r"image\.\S+ is not a whole image \(.+\); .*take it out of its"):
+        read_gray(tmp_path / f"image.{suffix}")
+
+
+@pytest.mark.parametrize("size", [(10, 161), (161, 10), (1, 3000)])
+def test_a_strip_is_no_radiograph(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.fromarray(np.zeros(size, np.uint8)).save(tmp_path / "image.png")
+    with pytest.raises(UserError, match=rf"image\.png of {size[1]} x {size[0]} pixels is a strip .*allow_missing"):
+        stored(tmp_path / "image.png", image_size=32)
+
+
+def test_an_image_sixteen_times_as_wide_as_high_is_stored(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((10, 160), np.uint8)).save(tmp_path / "image.png")
+    assert stored(tmp_path / "image.png", image_size=32).shape == (32, 512)

@@ -132,6 +132,37 @@ def test_bytes_after_the_end_do_not_matter() -> None:
     assert decode_by_opencv(content + bytes(100)).shape == NOISY.shape
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
+@pytest.mark.parametrize("zeros", [1, 40])
+@pytest.mark.parametrize("short_side", [None, 50])
+def test_zeros_before_the_end_marker_do_not_matter(options: dict[str, Any], zeros: int, short_side: int | None) -> None:
+    content = saved(Image.fromarray(NOISY), **options)
+    padded = content[:-2] + bytes(zeros) + content[-2:]
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(padded))), np.asarray(Image.open(BytesIO(content))))
+    np.testing.assert_array_equal(decode_jpeg(padded, short_side), decode_jpeg(content, short_side))
+    np.testing.assert_array_equal(decode_jpeg(padded + bytes(3), short_side), decode_jpeg(content, short_side))
+
+
+def test_a_turned_bit_that_leaves_bytes_over_is_refused() -> None:
+    content = encode_jpeg(NOISY, 90)
+    sentences = []
+    for place in range(1000, len(content) - 1000, 500):
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        try:
+            assert (decode_by_opencv(bytes(damaged)) != decode_by_opencv(content)).any()
+            decode_jpeg(bytes(damaged))
+        except ValueError as error:
+            sentences.append(str(error))
+    assert sum("extraneous bytes before marker 0xd9" in sentence for sentence in sentences) > 10
+
+
+def test_a_picture_cut_short_with_zeros_and_an_end_marker_is_refused() -> None:
+    content = encode_jpeg(NOISY, 90)
+    with pytest.raises(ValueError, match=r"Corrupt JPEG data: premature end of data segment"):
+        decode_jpeg(content[: len(content) // 2] + bytes(40) + content[-2:])
+
+
 def test_encoding_is_repeatable_and_nearly_lossless() -> None:
     image = smooth(48, 64)
     encoded = encode_jpeg(image, quality=95)

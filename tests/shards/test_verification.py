@@ -74,7 +74,7 @@ def test_a_tar_cut_between_two_samples_misses_each_that_follows(index: Path, tar
     try:
         tar.write_bytes(whole[: first_byte(rows[kept])])
         faults = find_faults(index)
-        with pytest.raises(UserError, match=rf"{tar.name} has [\d,]+ bytes, and had {len(whole):,}.*--forcerun"):
+        with pytest.raises(UserError, match=rf"{tar.name} has [\d,]+ bytes, and had {len(whole):,}.*verify_shards"):
             require_whole_shards(index.parent, read_shards(index))
     finally:
         tar.write_bytes(whole)
@@ -139,12 +139,32 @@ def test_the_command_names_each_fault_and_what_to_do(
     finally:
         tar.write_bytes(whole)
     shown = capsys.readouterr().out.splitlines()
+    again = f"snakemake shards --forcerun {index.parent / 'parts' / '1-of-1.parquet'}"
     assert shown[0].startswith(f"error: {index.parent / 'no.parquet'}")
     assert shown[1:] == [
+        f"  if that fails: {again}",
+        "  and then: snakemake all",
         f"{index.parent}: 8 samples in 3 shards: 1 faults",
         f"  train-000000.tar {row['key']}: damaged: jpg",
-        f"  to write them again: snakemake all --forcerun {index.parent / 'parts' / '1-of-1.parquet'}",
+        f"  to write them again: {again}",
+        "  and then: snakemake all",
     ]
+
+
+def test_a_damaged_table_is_written_again_too_and_other_indexes_are_still_read(
+    index: Path, tar: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(index.parents[1])
+    damaged = index.parent / "parts" / "7-of-9.parquet"
+    damaged.write_bytes(b"no table")
+    hidden = tar.rename(tar.with_name("hidden"))
+    try:
+        assert not verify_shards([index, index])
+    finally:
+        hidden.rename(tar)
+        damaged.unlink()
+    tables = "shards/parts/1-of-1.parquet shards/parts/7-of-9.parquet"
+    assert capsys.readouterr().out.count(f"to write them again: snakemake shards --forcerun {tables}\n") == 2
 
 
 def test_the_exit_status_is_one_where_there_is_a_fault(index: Path, tar: Path) -> None:

@@ -23,7 +23,7 @@ def features(made_manifest: Path, made_index: Path) -> Path:
     in_doubt = (pl.col("view") == "PA") & (pl.col("patient") < "made:008")
     labels = pl.when(in_doubt).then(pl.lit("uncertain")).otherwise(pl.col("finding_edema").cast(pl.String))
     write_manifest(read_manifest(made_manifest).with_columns(finding_edema=labels.cast(PRESENCE_TYPE)), made_manifest)
-    origin = FeatureOrigin(encoder="e" * 64, index=file_digest(made_index), device="cpu")
+    origin = FeatureOrigin(encoder="e" * 64, index=file_digest(made_index), device="cpu", decoder="made", quarantined=3)
     drawn = np.random.default_rng(0).standard_normal((pq.read_metadata(made_index).num_rows, 3)).astype(np.float32)
     write_features(made_index.parent / "features.safetensors", {"mean": drawn}, origin)
     return made_index.parent / "features.safetensors"
@@ -75,7 +75,7 @@ def test_a_record_of_an_attribute_has_no_label_policy(features: Path, made_index
 
 
 def test_features_of_another_index_are_refused(features: Path, made_index: Path, made_manifest: Path) -> None:
-    origin = FeatureOrigin(encoder="e" * 64, index="f" * 64, device="cpu")
+    origin = FeatureOrigin(encoder="e" * 64, index="f" * 64, device="cpu", decoder="made", quarantined=0)
     write_features(features, {"mean": np.zeros((24, 3), dtype=np.float32)}, origin)
     with pytest.raises(UserError, match="was computed from another shard index; delete it and run again"):
         evaluated(features, made_index, made_manifest, EDEMA)

@@ -8,7 +8,7 @@ from conftest import make_manifest
 from corpus_stages import write_parts
 
 from pipeline.manifests.schema import read_manifest, write_manifest
-from pipeline.records.errors import UserError
+from pipeline.records.errors import WRITE_AGAIN, UserError
 from pipeline.settings.corpora import ShardSettings
 from pipeline.shards.index import PARTS, read_index, read_shards, write_index
 from pipeline.sources.locations import Trees
@@ -99,7 +99,7 @@ def test_parts_that_do_not_make_up_the_manifest_are_refused(
     folder: Path, spoil: Callable[[Path], None], sentence: str
 ) -> None:
     spoil(folder)
-    with pytest.raises(UserError, match=f"{sentence}.*--forcerun write_shards"):
+    with pytest.raises(UserError, match=f"{sentence}.*{WRITE_AGAIN}"):
         merge(folder)
     assert not (folder / "index.parquet").exists()
 
@@ -122,7 +122,9 @@ def test_a_patient_of_two_splits_is_refused_whatever_the_manifest_says(folder: P
 
 
 def test_rows_stand_as_planned_and_what_no_plan_names_is_removed(folder: Path) -> None:
-    strangers = [folder / "train-000009.tar", folder / ".val-000000.tar.77.tmp", folder / PARTS / "1-of-7.parquet"]
+    names = ("train-000009.tar", ".val-000000.tar.77.tmp", ".index.parquet.77.tmp")
+    of_parts = ("1-of-7.parquet", ".1-of-2.parquet.77.tmp")
+    strangers = [*(folder / name for name in names), *(folder / PARTS / name for name in of_parts)]
     tables = sorted((folder / PARTS).glob("*.parquet"))
     for path in strangers:
         path.write_bytes(b"of an earlier plan")

@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 import webdataset as wds
 from conftest import make_manifest
-from corpus_stages import build_shards, write_parts
+from corpus_stages import build_shards, empty_inventory, write_parts
 
 from pipeline.manifests.schema import MANIFEST_SCHEMA, read_manifest, write_manifest
 from pipeline.records.digests import file_digest
 from pipeline.records.errors import UserError
 from pipeline.settings.corpora import ShardSettings
-from pipeline.shards.index import PARTS, read_index, read_shards
+from pipeline.shards.index import PARTS, read_index, read_shards, tables_of
+from pipeline.sources.inventory import INVENTORY_SCHEMA, write_inventory
 from pipeline.sources.locations import Trees
 from pipeline.stages.write_shards import write_shards
 
@@ -100,7 +101,8 @@ def test_tars_and_index_are_the_same_for_any_number_of_parts_and_threads(
 
 def test_a_part_without_a_tar_publishes_an_empty_table(trees: Trees, manifest: Path, tmp_path: Path) -> None:
     table = tmp_path / "shards" / PARTS / "9-of-9.parquet"
-    write_shards(trees, SETTINGS.model_copy(update={"parts": 9}), manifest, 8, table, threads=1)
+    settings = SETTINGS.model_copy(update={"parts": 9})
+    write_shards(trees, settings, empty_inventory(manifest), manifest, 8, table, threads=1)
     assert read_index(table).num_rows == 0
     assert read_shards(table) == []
 
@@ -166,7 +168,7 @@ from pipeline.settings.corpora import ShardSettings
 from pipeline.sources.locations import Trees
 from pipeline.stages.write_shards import write_shards
 
-own, images, manifest, table, settings, event, file = sys.argv[1:]
+own, images, inventory, manifest, table, settings, event, file = sys.argv[1:]
 
 def die(name, arguments):
     if name == event and file in str(arguments[0]):
@@ -174,18 +176,61 @@ def die(name, arguments):
 
 sys.addaudithook(die)
 trees, settings = Trees(Path(own), Path(images), Path(own)), ShardSettings.model_validate_json(settings)
-write_shards(trees, settings, Path(manifest), 0, Path(table), threads=2)
+write_shards(trees, settings, Path(inventory), Path(manifest), 0, Path(table), threads=2)
 """
+
+
+def kill(trees: Trees, settings: ShardSettings, manifest: Path, table: Path, event: str, file: str) -> None:
+    """Start to write a part, and kill the job at an event on a file."""
+    places = (trees.own, trees.images, empty_inventory(manifest), manifest, table)
+    arguments = [*map(str, places), settings.model_dump_json(), event, file]
+    job = subprocess.run([sys.executable, "-c", KILLED_JOB, *arguments], check=False)
+    assert job.returncode == -9
 
 
 @pytest.mark.parametrize(("event", "file"), [("open", "007_1.png"), ("os.rename", "1-of-1.parquet")])
 def test_a_killed_part_leaves_no_table_and_is_written_anew(trees: Trees, manifest: Path, event: str, file: str) -> None:
     folder = manifest.parent / "killed"
     table = folder / PARTS / "1-of-1.parquet"
-    places = (trees.own, trees.images, manifest, table)
-    arguments = [*map(str, places), SETTINGS.model_dump_json(), event, file]
-    job = subprocess.run([sys.executable, "-c", KILLED_JOB, *arguments], check=False)
-    assert job.returncode == -9
+    kill(trees, SETTINGS, manifest, table, event, file)
     assert not table.exists()
     once = build_shards(trees, SETTINGS, manifest, manifest.parent / "once" / "index.parquet")
     assert files(build_shards(trees, SETTINGS, manifest, folder / "index.parquet").parent) == files(once.parent)
+
+
+@pytest.mark.parametrize("other", [{"parts": 3, "jpeg_quality": 60}, {"samples_per_shard": 4}])
+def test_a_build_killed_under_another_plan_leaves_nothing_that_speaks_of_the_tars_it_replaced(
+    trees: Trees, manifest: Path, other: dict[str, int]
+) -> None:
+    settings = SETTINGS.model_copy(update={"parts": 2})
+    index = build_shards(trees, settings, manifest, manifest.parent / "shards" / "index.parquet")
+    before = files(index.parent)
+    table = index.parent / PARTS / f"1-of-{other.get('parts', 2)}.parquet"
+    kill(trees, settings.model_copy(update=other), manifest, table, "os.rename", table.name)
+    replaced = {name for name, digest in files(index.parent).items() if before.get(name) != digest}
+    assert len(replaced) > 1
+    assert not index.exists()
+    assert tables_of(index.parent, replaced) == []
+
+
+def test_parts_of_one_plan_leave_each_others_tables(trees: Trees, manifest: Path) -> None:
+    settings = SETTINGS.model_copy(update={"parts": 3})
+    tables = write_parts(trees, settings, manifest, manifest.parent / "shards")
+    for _ in range(2):
+        assert all(table.exists() for table in tables)
+        write_shards(trees, settings, empty_inventory(manifest), manifest, 1, tables[1], threads=1)
+
+
+def test_a_mask_that_changed_since_its_inventory_is_named(trees: Trees, manifest: Path) -> None:
+    mask = trees.own / "lungs.png"
+    row = ("lungs.png", "attachment", "present", None, mask.stat().st_size, file_digest(mask))
+    inventory = manifest.with_suffix(".hashed")
+    write_inventory(pl.DataFrame([row], INVENTORY_SCHEMA, orient="row"), inventory)
+    folder = manifest.parent / "shards"
+    write_parts(trees, SETTINGS, manifest, folder, inventory=inventory)
+    cv2.imwrite(str(mask), np.full((36, 42), 255, np.uint8))
+    with pytest.raises(UserError, match=r"lungs\.png has changed since the inventory was taken; restore it, or run"):
+        write_parts(trees, SETTINGS, manifest, folder, inventory=inventory)
+    mask.unlink()
+    with pytest.raises(UserError, match=r"lungs\.png has gone since the inventory was taken; restore it, or run"):
+        write_parts(trees, SETTINGS, manifest, folder, inventory=inventory)

@@ -85,6 +85,13 @@ def lender_sources(wildcards):
     }
 
 
+def of_images(by_role):
+    """Keep the role of images, all that shards borrow, of what an input function names by role."""
+    return lambda wildcards: {
+        role: lent for role, lent in by_role(wildcards).items() if role == "images"
+    }
+
+
 def excluding_manifests(wildcards):
     """Name the manifests of the corpora whose patients a corpus gives up."""
     exclusions = config["corpora"][wildcards.corpus]["splits"]["exclude"]

@@ -1,7 +1,7 @@
 rule write_shards:
     """Resize a part of a corpus's images once and pack them, with what belongs to them, into webdataset tars."""
     input:
-        unpack(lender_inventories),
+        unpack(of_images(lender_inventories)),
         inventory="<results>/inventory/{corpus}.parquet",
         manifest="<results>/manifests/{corpus}.parquet",
     output:
@@ -22,7 +22,7 @@ rule write_shards:
         runtime="12h",
     params:
         source=own_source,
-        lenders=lender_sources,
+        lenders=of_images(lender_sources),
         settings=shard_settings,
         fixations=fixations,
         confidential=confidential_corpus,

@@ -22,6 +22,7 @@ with rule_log(snakemake.log[0], snakemake.params.confidential):
             },
         ),
         settings=parse(ShardSettings, snakemake.params.settings | {"parts": snakemake.wildcards.parts}),
+        inventory=Path(snakemake.input.inventory),
         manifest=Path(snakemake.input.manifest),
         part=int(snakemake.wildcards.part) - 1,
         table=Path(snakemake.output.table),

@@ -1,6 +1,7 @@
 """One batch while its samples are being read."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,9 +9,10 @@ import torch
 from pipeline.batches.batch import Boxes, ImageBatch
 from pipeline.batches.canvas import Canvas
 from pipeline.batches.companions import SampleContent, SampleReader
-from pipeline.batches.decoding import decoded_sizes
+from pipeline.batches.decoding import decoded_extents, decoded_sizes
 from pipeline.batches.memory import BatchMemory
 from pipeline.batches.order import ImageKeys
+from pipeline.batches.planes import Planes
 from pipeline.shards.companions.reading import StoredBox
 
 Read = Callable[[int, int], tuple[int, SampleContent]]
@@ -52,7 +54,7 @@ class Assembly:
         """Return the batch, once all places are filled."""
         wanted = self._wanted
         return ImageBatch(
-            images=self._images.finish(),
+            images=self._finish_images(),
             epochs=self.epochs,
             indices=self.indices,
             masks=self._masks.finish() if self._masks else None,
@@ -62,6 +64,10 @@ class Assembly:
             texts=tuple(self._texts) if wanted.texts else None,
             boxes=self._share_boxes() if wanted.boxes else None,
         )
+
+    def _finish_images(self) -> Planes:
+        extents = decoded_extents(self._samples.sizes[self.indices], self._images.sizes)
+        return replace(self._images.finish(), extents=torch.from_numpy(extents))
 
     def _add_companions(self, place: int, content: SampleContent) -> None:
         height, width = self._samples.sizes[self.indices[place]].tolist()

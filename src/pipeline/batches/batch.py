@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.batches.planes import Planes
+from pipeline.batches.planes import Planes, send
 
 Section = Literal["findings", "impression"]
 """A section of a report that shards hold."""
@@ -48,6 +48,10 @@ class Boxes:
     labels: tuple[str, ...]
     """What each box surrounds, N of them."""
 
+    def to(self, device: torch.device) -> Boxes:
+        """Return the boxes on a device, sent without waiting."""
+        return replace(self, corners=send(self.corners, device), images=send(self.images, device))
+
 
 @dataclass(frozen=True)
 class ImageBatch:
@@ -76,12 +80,15 @@ class ImageBatch:
         return len(self.indices)
 
     def to(self, device: torch.device) -> ImageBatch:
-        """Return the batch with its images, masks and gaze maps on a device, sent without waiting where that is one."""
+        """Return the batch with its images and what belongs to them on a device, sent without waiting."""
         if device.type == "cpu":
             return self
-        sent = {
-            name: planes.pin().to(device)
-            for name in ("images", "masks", "gaze")
-            if (planes := getattr(self, name)) is not None
-        }
-        return replace(self, **sent)
+        return replace(
+            self,
+            images=self.images.to(device),
+            masks=None if self.masks is None else self.masks.to(device),
+            masked=None if self.masked is None else send(self.masked, device),
+            gaze=None if self.gaze is None else self.gaze.to(device),
+            gazed=None if self.gazed is None else send(self.gazed, device),
+            boxes=None if self.boxes is None else self.boxes.to(device),
+        )

@@ -42,7 +42,7 @@ class Canvas:
         """Return the planes, no larger than their largest image."""
         if tuple(self.sizes.max(axis=0)) != self._pixels.shape[2:]:
             self._pixels = self._repainted()
-        return Planes(self._pixels, torch.from_numpy(self.sizes))
+        return Planes.unreduced(self._pixels, torch.from_numpy(self.sizes))
 
     def _repainted(self) -> Tensor:
         pixels = self._blank(self._pixels.shape[1])

@@ -33,12 +33,17 @@ class SampleReader:
     """Read of samples what is wanted; any number of threads may share one."""
 
     def __init__(self, samples: Samples, companions: Companions, read_size: int | None) -> None:
-        """Prepare to read images decoded at the smallest eighth whose short side is at least `read_size`."""
+        """Prepare to read images decoded at the smallest eighth whose short side is at least `read_size`.
+
+        Raises `UserError` naming a companion that is asked for and that no sample has.
+        """
         self.samples = samples
         self.companions = companions
         self.read_size = read_size
         if companions:
             samples.load_members()
+        for name in _members(companions):
+            samples.require_member(name)
 
     def read(self, position: int) -> SampleContent:
         """Read one sample. Raises as `Samples.image` does, for damage of any member that is asked for."""
@@ -65,3 +70,9 @@ class SampleReader:
         """Read and decode a member; None where the sample has none."""
         content = self.samples.member(position, name)
         return None if content is None else self.samples.decode(position, name, content, decode)
+
+
+def _members(companions: Companions) -> list[str]:
+    """Return the members that hold what is asked for; boxes stand in the description, which every sample has."""
+    names = [*map(mask_name, companions.masks), *map(text_name, companions.texts)]
+    return [*names, GAZE] if companions.gaze else names

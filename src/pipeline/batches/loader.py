@@ -1,6 +1,6 @@
 """Batches of uint8 images and their companions, the same for any number of threads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,9 @@ class TrainingLoader:
         threads: int,
         companions: Companions = IMAGES_ONLY,
         read_size: int | None = None,
-        mixing: Sequence[float] | None = None,
+        mixing: Mapping[str, float] | None = None,
         share: Share = WHOLE_BATCH,
+        pinned: bool = False,
     ) -> None:
         """Prepare to read.
 
@@ -41,25 +42,23 @@ class TrainingLoader:
             companions: What is read beside the images.
             read_size: Short side, pixels, that images need at least have; larger ones are decoded at the smallest
                 eighth that has it. Unset, as stored.
-            mixing: Relative number of images from each corpus, in the order of the indexes; unset, each image appears
-                once per epoch.
+            mixing: Relative number of images from each corpus, by its name; unset, each image appears once per epoch.
             share: Which part of each batch this process reads.
+            pinned: Whether images, masks and gaze maps lie in page-locked memory, for batches that go to a GPU.
 
         Raises:
-            UserError: A weight is too small, a weighted corpus has no samples, or there are fewer images in a batch
-                than processes.
+            UserError: A corpus has no samples, or no weight or too small a one, no sample has a companion, or there are
+                fewer images in a batch than processes.
         """
         if batch_size < share.world:
             raise UserError(f"batch_size {batch_size} is less than one image for each of {share.world} processes")
         self._batch_size = batch_size
         self._threads = threads
         self._share = share
-        self._order: Order = (
-            ShuffledOrder(len(samples), seed) if mixing is None else MixedOrder(samples.corpus_sizes, mixing, seed)
-        )
+        self._order = _order(samples, mixing, seed)
         self._reader = SampleReader(samples, companions, read_size)
         self._read = _reading(self._reader, seed)
-        self._memory = BatchMemory()
+        self._memory = BatchMemory(pinned)
 
     def batches(self, first_step: int, last_step: int) -> Iterator[ImageBatch]:
         """Yield this process's part of the batches of steps first_step (inclusive) to last_step (exclusive).
@@ -81,15 +80,34 @@ def fixed_batches(
     threads: int,
     companions: Companions = IMAGES_ONLY,
     read_size: int | None = None,
+    pinned: bool = False,
 ) -> Iterator[ImageBatch]:
     """Yield the samples at the given positions in that order, all of epoch 0; the last batch may be smaller.
 
-    Nothing is replaced: raises as `Samples.image` does for any damage, whatever the samples' quarantine.
+    Those that go to a GPU lie best in `pinned`, page-locked, memory. Nothing is replaced: raises as `Samples.image`
+    does for any damage, whatever the samples' quarantine, and `UserError` where no sample has a companion.
     """
-    reader, memory = SampleReader(samples, companions, read_size), BatchMemory()
+    reader, memory = SampleReader(samples, companions, read_size), BatchMemory(pinned)
     parts = (positions[start : start + batch_size] for start in range(0, len(positions), batch_size))
     assemblies = (Assembly((np.zeros_like(part), part), reader, _reading_all(reader), memory) for part in parts)
     yield from read_ahead(assemblies, threads)
+
+
+def _order(samples: Samples, mixing: Mapping[str, float] | None, seed: int) -> Order:
+    for corpus, size in zip(samples.corpora, samples.corpus_sizes, strict=True):
+        if not size:
+            raise UserError(
+                f"corpus {corpus} has no sample of {samples.selection}; take it out of the run, or change the "
+                "split and view settings"
+            )
+    if mixing is None:
+        return ShuffledOrder(len(samples), seed)
+    if sorted(mixing) != sorted(samples.corpora):
+        raise UserError(
+            f"mixing gives weights to {', '.join(mixing)}, where the samples are of {', '.join(samples.corpora)}; give "
+            "one to each corpus and to no other"
+        )
+    return MixedOrder(samples.corpus_sizes, {corpus: mixing[corpus] for corpus in samples.corpora}, seed)
 
 
 def _reading(reader: SampleReader, seed: int) -> Read:

@@ -30,6 +30,10 @@ class Members:
         self._bounds: NDArray[np.int32] = members.offsets.to_numpy() - members.offsets[0].as_py()
         self._extents = tuple(flat.field(column).to_numpy() for column in Extent._fields)
 
+    def __contains__(self, name: str) -> bool:
+        """Tell whether any sample has a member of some name."""
+        return name in self._codes
+
     def find(self, position: int, name: str) -> Extent | None:
         """Return the extent of a sample's member of some name; None where it has none."""
         start, stop = self._bounds[position : position + 2]

@@ -2,7 +2,6 @@
 
 import math
 import weakref
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,13 +16,17 @@ class Memory:
     third of decoding the images.
     """
 
-    def __init__(self) -> None:
-        """Begin with none; about as many tensors' worth is held as were in use at a time."""
+    def __init__(self, pinned: bool) -> None:
+        """Begin with none; about as many tensors' worth is held as were in use at a time.
+
+        `pinned` memory is page-locked, for tensors that go to a GPU.
+        """
+        self._pinned = pinned
         self._idle: list[NDArray[np.uint8]] = []
 
     def tensor(self, shape: tuple[int, ...]) -> Tensor:
-        """Return a uint8 tensor of a shape and unknown values, page-locked where there is a GPU to copy it to."""
-        if torch.cuda.is_available():  # there, torch itself knows when a copy has ended and memory can be used again
+        """Return a uint8 tensor of a shape and unknown values."""
+        if self._pinned:  # torch itself knows when a copy has ended and memory can be used again
             return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         size = math.prod(shape)
         block = self._block(size)
@@ -38,10 +41,9 @@ class Memory:
         return block if block is not None and block.size >= size else np.empty(size, dtype=np.uint8)
 
 
-@dataclass(frozen=True)
 class BatchMemory:
     """Hold the memory of each tensor of batches."""
 
-    images: Memory = field(default_factory=Memory)
-    masks: Memory = field(default_factory=Memory)
-    gaze: Memory = field(default_factory=Memory)
+    def __init__(self, pinned: bool) -> None:
+        """Begin with none, page-locked for batches that go to a GPU."""
+        self.images, self.masks, self.gaze = Memory(pinned), Memory(pinned), Memory(pinned)

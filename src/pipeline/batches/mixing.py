@@ -1,6 +1,6 @@
 """Corpora mixed by weight, each shuffled and repeated on its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -22,17 +22,11 @@ class MixedOrder:
     follow from the place alone: nothing is counted along the way, and any place can be resumed from.
     """
 
-    def __init__(self, corpus_sizes: Sequence[int], weights: Sequence[float], seed: int) -> None:
-        """Mix corpora of some sizes by weights, both in the order in which their samples stand.
+    def __init__(self, corpus_sizes: Sequence[int], weights: Mapping[str, float], seed: int) -> None:
+        """Mix corpora of some sizes, none 0, by the weight of each name, in the order in which their samples stand.
 
-        Raises `UserError` where a weight is too small for one place in a block, or a corpus has no samples.
+        Raises `UserError` where a weight is too small for one place in a block.
         """
-        if 0 in corpus_sizes:
-            number = list(corpus_sizes).index(0) + 1
-            raise UserError(
-                f"corpus {number} of {len(corpus_sizes)} of the mix has no samples that are selected; "
-                "take it out of the run, or change its splits or views"
-            )
         self.counts = block_counts(weights)
         """Images of each corpus in a block, [C]."""
         self._first = np.concatenate([[0], np.cumsum(corpus_sizes)[:-1]])
@@ -68,20 +62,21 @@ class MixedOrder:
         return corpora, turns
 
 
-def block_counts(weights: Sequence[float]) -> NDArray[np.int64]:
+def block_counts(weights: Mapping[str, float]) -> NDArray[np.int64]:
     """Cut a block's places by weight, rounding by largest remainder, [C]; ties go to the earlier corpus.
 
     Raises `UserError` where a weight rounds to no place.
     """
-    exact = np.asarray(weights, dtype=np.float64) / sum(weights) * BLOCK
-    counts = np.floor(exact).astype(np.int64)
+    relative = np.array(list(weights.values()), dtype=np.float64)
+    exact = relative / relative.sum() * BLOCK
+    counts: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     by_remainder = np.argsort(counts - exact, kind="stable")
     counts[by_remainder[: BLOCK - counts.sum()]] += 1
     if (counts == 0).any():
-        corpus = int(counts.argmin())
+        corpus = list(weights)[counts.argmin()]
         raise UserError(
-            f"mixing weight {weights[corpus]:g} of corpus {corpus + 1} of {len(weights)} is below one image in "
-            f"{BLOCK}; raise it, or take the corpus out of the run"
+            f"mixing weight {weights[corpus]:g} of corpus {corpus} is below one image in {BLOCK}; raise it, or take "
+            "the corpus out of the run"
         )
     return counts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,27 +15,36 @@ class Planes:
     pixels: Tensor
     """uint8 [B, C, H, W], 0 (black) to 255 (white); 0 below and right of an image."""
     sizes: Tensor
-    """int64 [B, 2], height and width of each image, pixels."""
+    """int64 [B, 2] on the CPU, height and width of each image, pixels."""
+    extents: Tensor
+    """float64 [B, 2] on the CPU, height and width of each picture in the same pixels: less than the size by a part of
+    a pixel where the image was decoded at a fraction and rounded up."""
 
     def to(self, device: torch.device) -> Planes:
-        """Return the planes on a device, from pinned memory without waiting.
+        """Return the planes on a device, sent without waiting.
 
         Sizes stay where they are: on the CPU they say how to resample without asking the device back.
         """
-        return Planes(self.pixels.to(device, non_blocking=True), self.sizes)
-
-    def pin(self) -> Planes:
-        """Return the planes in page-locked memory, from where a GPU copies on its own."""
-        return Planes(self.pixels.pin_memory(), self.sizes)
+        return replace(self, pixels=send(self.pixels, device))
 
     def part(self, places: slice) -> Planes:
         """Return some images, in places as large as the largest of them."""
         sizes = self.sizes[places]
         height, width = sizes.amax(0).tolist()
-        return Planes(self.pixels[places, :, :height, :width], sizes)
+        return Planes(self.pixels[places, :, :height, :width], sizes, self.extents[places])
 
     @classmethod
     def of(cls, pixels: Tensor) -> Planes:
         """Return planes of images that all fill their place, uint8 [B, C, H, W]."""
         count, _, height, width = pixels.shape
-        return cls(pixels, torch.tensor([[height, width]], device=pixels.device).expand(count, 2))
+        return cls.unreduced(pixels, torch.tensor([[height, width]]).expand(count, 2))
+
+    @classmethod
+    def unreduced(cls, pixels: Tensor, sizes: Tensor) -> Planes:
+        """Return planes of images of some sizes [B, 2] that were decoded whole."""
+        return cls(pixels, sizes, sizes.double())
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device without waiting; a GPU copies from page-locked memory on its own."""
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)

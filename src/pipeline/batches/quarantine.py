@@ -1,48 +1,86 @@
 """Damaged samples that a run sets aside, listed in a file that outlives it."""
 
+import json
 import threading
 from pathlib import Path
 
 from pipeline.records.errors import UserError
-from pipeline.records.events import EventLog, read_events
+from pipeline.records.events import EventLog
 
 
 class Quarantine:
     """List damaged samples, up to a number, so that training goes on without them.
 
-    The list holds shard, key and reason of each sample, a JSON object per line, and nothing of its
-    patient. A run that continues from an earlier try counts what that one listed. One process writes
-    to a file, from any of its threads.
+    The list holds shard, key and reason of each sample, a JSON object per line. The keys of some corpora
+    hold numbers of patients, so it belongs with the run's other files and goes nowhere that these do
+    not. One process writes to a file, from any of its threads.
     """
 
-    def __init__(self, path: Path, max_bad: int) -> None:
-        """Continue the list at `path`, or begin it; `max_bad` samples are tolerated in all."""
+    def __init__(self, path: Path, max_bad: int, continues: bool) -> None:
+        """Begin the list at `path` anew, or go on with that of a run that continues from a saved state.
+
+        `max_bad` samples are tolerated in all. Raises `UserError` where more are listed already, or for a line that
+        lists none.
+        """
+        if not continues:
+            path.unlink(missing_ok=True)
         self.path = path
         self.max_bad = max_bad
         self._log = EventLog(path)
         self._lock = threading.Lock()
-        listed = read_events(path) if path.is_file() else ()
-        self._listed = {(str(event["shard"]), str(event["key"])) for event in listed}
+        self._reasons = _read(path) if path.is_file() else {}
+        self._require_tolerable(f"{path} lists them")
 
     def __contains__(self, sample: tuple[str, str]) -> bool:
-        return sample in self._listed
+        return sample in self._reasons
 
     @property
     def count(self) -> int:
         """Return how many samples are listed, by earlier tries of the run too."""
-        return len(self._listed)
+        return len(self._reasons)
 
     def add(self, shard: str, key: str, reason: str) -> None:
-        """List a sample, once, its bytes for some reason; it is on disk when this returns.
+        """List a sample of a shard (`corpus/name.tar`), once, its bytes for some reason; it is on disk on return.
 
         Raises `UserError` naming it and the list where these are more than tolerated.
         """
         with self._lock:
-            if (shard, key) not in self._listed:
-                self._log.append({"shard": shard, "key": key, "reason": reason})
-                self._listed.add((shard, key))
-            if self.count > self.max_bad:
+            if (shard, key) not in self._reasons:
+                self._log.append(_line(shard, key, reason))
+                self._reasons[shard, key] = reason
+            self._require_tolerable(f"{self.path} lists them, the last: {shard}: the bytes of sample '{key}' {reason}")
+
+    def content(self) -> bytes:
+        """Return the list sorted by shard and key, so that equal runs publish equal bytes."""
+        listed = sorted(self._reasons.items())
+        return "".join(json.dumps(_line(*sample, reason)) + "\n" for sample, reason in listed).encode()
+
+    def _require_tolerable(self, details: str) -> None:
+        if self.count > self.max_bad:
+            raise UserError(
+                f"{self.count} damaged samples are more than max_bad, {self.max_bad}; {details}; restore the shards "
+                f"and delete {self.path.parent} to begin anew, or raise max_bad"
+            )
+
+
+def _line(shard: str, key: str, reason: str) -> dict[str, str]:
+    return {"shard": shard, "key": key, "reason": reason}
+
+
+def _read(path: Path) -> dict[tuple[str, str], str]:
+    """Return the reason for each listed sample. Raises `UserError` naming a line that lists none."""
+    reasons = {}
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            listed = json.loads(line)
+        except ValueError:
+            listed = None
+        match listed:
+            case {"shard": str(shard), "key": str(key), "reason": str(reason)}:
+                reasons[shard, key] = reason
+            case _:
                 raise UserError(
-                    f"{self.count} damaged samples are more than max_bad, {self.max_bad}; {self.path} lists them, the "
-                    f"last: {shard}: the bytes of sample '{key}' {reason}; write the shards again, or raise max_bad"
+                    f"{path}, line {number}, lists no damaged sample; remove that line, or delete {path.parent} to "
+                    "begin anew"
                 )
+    return reasons

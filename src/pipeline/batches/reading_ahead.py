@@ -14,8 +14,8 @@ _IMAGES_AT_ONCE = 16  # handing a task to a thread costs up to 20 us, a tenth of
 def read_ahead(assemblies: Iterable[Assembly], threads: int) -> Generator[ImageBatch, None, None]:
     """Yield finished batches in order, while `threads` threads read on.
 
-    At most three batches are held at a time. When the caller stops, or a sample raises, what waits is
-    cancelled, and no thread is left.
+    At most four batches are held at a time, that of the caller among them. When the caller stops, or a
+    sample raises, what waits is cancelled, and no thread is left.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
     waiting: deque[tuple[Assembly, list[Future[None]]]] = deque()

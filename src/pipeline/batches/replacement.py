@@ -13,7 +13,8 @@ class ReplacingReader:
     """Read samples; where one is damaged, list it and read another of its corpus instead.
 
     Which one follows from (seed, epoch, position) alone, so that batches stay the same for any number
-    of threads and when a run continues.
+    of threads and when a run continues. A replacement takes the draws of its own position, so it may
+    repeat exactly one training example of that epoch.
     """
 
     def __init__(self, reader: SampleReader, quarantine: Quarantine, seed: int) -> None:
@@ -33,7 +34,8 @@ class ReplacingReader:
             if content is not None:
                 return candidate, content
             corpus = self.reader.samples.corpus(position)
-            candidate = int(keyed_generator(self.seed, "replacement", epoch, position, attempt).choice(corpus))
+            generator = keyed_generator(self.seed, "replacement", epoch, position, attempt)
+            candidate = int(generator.integers(corpus.start, corpus.stop))
         raise UserError(
             f"{_ATTEMPTS} samples of the corpus of {self.reader.samples.shard(position)} in a row are damaged; "
             "write its shards again"
@@ -41,13 +43,13 @@ class ReplacingReader:
 
     def _try(self, position: int) -> SampleContent | None:
         """Return a sample, None where it is damaged now or was before."""
-        samples = self.reader.samples
-        if self.quarantine.count and (str(samples.shard(position)), samples.key(position)) in self.quarantine:
+        shard, key = self.reader.samples.shard_name(position), self.reader.samples.key(position)
+        if (shard, key) in self.quarantine:
             return None
         try:
             return self.reader.read(position)
         except DamagedSampleError as damage:
             if not self.quarantine.max_bad:
                 raise
-            self.quarantine.add(damage.shard, damage.key, damage.reason)
+            self.quarantine.add(shard, key, damage.reason)
             return None

@@ -15,8 +15,11 @@ from pipeline.batches.planes import Planes
 
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 
-_AT_ONCE = 32
+_AT_ONCE_ON_CPU = 32
 """Images that a CPU resamples at once: few enough for its cache, each no wider than these few need."""
+
+_AT_ONCE_ON_GPU = 256
+"""Images that a GPU resamples at once: enough to keep it busy, few enough for one odd film to widen only these."""
 
 _SLACK = 1e-6
 """Pixels by which a window's edge may miss the pixel edge it stands for, since shares are rounded."""
@@ -66,14 +69,13 @@ def resample(planes: Planes, windows: Windows, side: int, interpolation: Interpo
     Filters are antialiased, and pixels outside a window do not count, as in torchvision's `resized_crop`; `nearest`
     takes the pixel under each centre. An image's result does not depend on the others of its batch.
     """
-    if planes.pixels.device.type != "cpu":
-        return _resample(planes, windows, side, interpolation)
-    parts = [slice(start, start + _AT_ONCE) for start in range(0, len(planes.sizes), _AT_ONCE)]
+    at_once = _AT_ONCE_ON_CPU if planes.pixels.device.type == "cpu" else _AT_ONCE_ON_GPU
+    parts = [slice(start, start + at_once) for start in range(0, len(planes.sizes), at_once)]
     return torch.cat([_resample(planes.part(part), windows.part(part), side, interpolation) for part in parts])
 
 
 def _resample(planes: Planes, windows: Windows, side: int, interpolation: Interpolation) -> Tensor:
-    heights, widths = planes.sizes.to("cpu", torch.float64).unbind(1)
+    heights, widths = planes.extents.unbind(1)
     upright = torch.zeros_like(windows.mirrored)
     vertical = _Span(windows.top * heights, windows.height * heights, upright, planes.pixels.device)
     horizontal = _Span(windows.left * widths, windows.width * widths, windows.mirrored, planes.pixels.device)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records.errors import UserError
+from pipeline.records.errors import WRITE_AGAIN, UserError
 from pipeline.shards.index import read_index, read_shards
-from pipeline.shards.verification import WRITE_AGAIN, require_whole_shards
+from pipeline.shards.verification import require_whole_shards
 
 _COLUMNS = ("key", "shard", "offset", "size", "crc32", "width", "height", "split", "view")
 _DECIDING = ("split", "view")

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.records.errors import UserError
-from pipeline.shards.verification import WRITE_AGAIN
+from pipeline.records.errors import WRITE_AGAIN, UserError
 
-_SHARE = 3 / 4  # of the descriptors that a process may have; a run has other use for some
+_SHARE = 3 / 8  # of the descriptors that a process may have; a run reads two sets of samples and has other files
 
 
 def open_at_once() -> int:
-    """Return how many shards may be open at once: 768 where the shell grants the usual 1,024 descriptors."""
+    """Return how many shards each `Samples` may hold open: 384 where the shell grants the usual 1,024 descriptors."""
     return int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * _SHARE)
 
 
@@ -54,9 +53,9 @@ class ShardFiles:
             finally:
                 self._leave(file)
         except OSError as error:
-            raise UserError(
-                f"{self._paths[number]} cannot be read ({error.strerror}); restore it or {WRITE_AGAIN}"
-            ) from error
+            gone = isinstance(error, FileNotFoundError)
+            advice = f"restore it or {WRITE_AGAIN}" if gone else "make it readable and run again"
+            raise UserError(f"{self._paths[number]} cannot be read ({error.strerror}); {advice}") from error
 
     def close(self) -> None:
         """Close all files, those being read as soon as that is done."""

@@ -22,6 +22,8 @@ class FeatureOrigin:
     """Digest of the shard index whose rows the features follow."""
     device: str
     """Where they were computed."""
+    decoder: str
+    """Name and version of the JPEG decoder."""
     quarantined: int
     """Damaged samples that were set aside while the encoder was trained."""
 

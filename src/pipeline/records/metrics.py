@@ -104,6 +104,8 @@ class MetricRecord(_Record):
     versions: dict[str, str]
     device: str
     """Where the encoder and the probe ran."""
+    decoder: str
+    """Name and version of the JPEG decoder that read the images; another one may differ by a gray level."""
 
 
 def write_metric_record(path: Path, record: MetricRecord) -> None:

@@ -16,8 +16,8 @@ class RunRecord(BaseModel):
     """Digest of the code of the stage and all it imports."""
     inputs: dict[str, str]
     """Digest of the shard index of each corpus; an index holds the digests of its shards."""
-    images: dict[str, int]
-    """Images of the train and val splits."""
+    images: dict[str, dict[str, int]]
+    """Images of the train and val splits, by corpus."""
     quarantined: int = Field(ge=0)
     """Damaged samples that were set aside; `quarantine.jsonl` beside this record names them."""
     encoder: str = Field(pattern=r"^[0-9a-f]{64}$")

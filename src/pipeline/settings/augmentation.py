@@ -79,7 +79,8 @@ class AugmentationSettings(Settings):
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
     """Filter that crops are resized by; always antialiased."""
     flip: bool = True
-    """Whether half of the images are mirrored; swaps left and right, so refused where reports or sides matter."""
+    """Whether half of the images are mirrored, which swaps left and right: refused where reports, boxes or structures
+    of one side are read."""
     affine: AffineSettings | None = None
     """Small turns, shifts and zooms after the crop; unset, none."""
     intensity: IntensitySettings | None = None

@@ -103,7 +103,8 @@ class ShardSettings(Settings):
     samples_per_shard: int = Field(default=1000, gt=0)
     """Samples in one tar; the last tar of a split may hold fewer."""
     parts: int = Field(default=1, gt=0)
-    """Jobs that write the tars side by side, on one machine or many; the tars do not depend on it."""
+    """Jobs that write the tars side by side, on one machine or many. The tars do not depend on it: after changing it
+    run the target `shards` before `all`, which then finds equal bytes and trains nothing again."""
 
 
 class InventorySettings(Settings):

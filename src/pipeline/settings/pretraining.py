@@ -113,8 +113,9 @@ class PretrainingSettings(Settings):
     views: tuple[Literal["AP", "PA", "LATERAL", "UNKNOWN"], ...] = ()
     """Views that are trained and validated on; empty for all."""
     read_size: int | None = Field(default=None, gt=0)
-    """Short side, pixels, that stored JPEGs need at least have when decoded: larger ones are decoded at the smallest
-    eighth that has it (spec performance 2.1); unset, as stored."""
+    """Short side, pixels, that stored JPEGs need at least have when decoded for training: larger ones are decoded at
+    the smallest eighth that has it (spec performance 2.1); unset, as stored. Features are always computed from images
+    as stored."""
     max_bad: int = Field(default=0, ge=0)
     """Damaged samples that are set aside and listed before the run stops; each record that follows states how many."""
     augmentation: AugmentationSettings = AugmentationSettings()

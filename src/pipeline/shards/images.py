@@ -16,9 +16,15 @@ from pipeline.shards.dicom import NoDecoderError, decode_dicom
 from pipeline.shards.gray import GrayImage, size_by_short_side
 from pipeline.shards.jpeg import decode_jpeg, is_jpeg, jpeg_size, reduction_of
 from pipeline.shards.lanczos import resample
+from pipeline.sources.locations import TAKE_INVENTORY_AGAIN
 
 _SIXTEEN_TO_EIGHT_BITS = 257.0
 _DICOM_MAGIC = slice(128, 132)
+_LONGEST = 16  # long sides of an image in units of its short side; no radiograph is as long
+_WAY_OUT = (
+    "restore it, or take it out of its folder and set inventory.allow_missing of its corpus, "
+    f"and {TAKE_INVENTORY_AGAIN}"
+)
 _DECODED_AT = {"exact": 2, "fast": 1}  # least size of a decoded JPEG in units of the stored size
 
 
@@ -61,19 +67,17 @@ def read_stored(content: bytes | None, path: Path, settings: ShardSettings) -> S
         settings: The stored short side, and how exact the pixels are.
 
     Raises:
-        UserError: The file cannot be decoded; it is named as by `read_gray`.
+        UserError: The file cannot be decoded, or the image is more than 16 times as long as wide, or as wide as long;
+            it is named as by `read_gray`.
     """
     with _naming(path):
         decoded = _decode(content, path, _DECODED_AT[settings.decoding] * settings.image_size)
     height, width = decoded.height, decoded.width
+    if max(height, width) > _LONGEST * min(height, width):
+        raise UserError(f"{path} of {width} x {height} pixels is a strip and no radiograph; {_WAY_OUT}")
     size = size_by_short_side(height, width, settings.image_size)
     reduction = reduction_of((height, width), decoded.pixels.shape)
     return Stored(resample(decoded.pixels, size, reduction), height, width)
-
-
-def file_part(path: Path) -> Path:
-    """Return the file that holds an image: of `file.npy#row` the part before the mark, else the path itself."""
-    return split_row(path)[0]
 
 
 @contextmanager
@@ -83,10 +87,8 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except NoDecoderError as error:
         raise UserError(f"{path} {error}") from error
-    except (ValueError, cv2.error) as error:
-        raise UserError(
-            f"{path} is not a whole image ({error}); restore it and run snakemake with --forcerun fetch_corpus"
-        ) from error
+    except (ValueError, EOFError, OSError, cv2.error) as error:
+        raise UserError(f"{path} is not a whole image ({str(error).strip()}); {_WAY_OUT}") from error
 
 
 def _decode(content: bytes | None, path: Path, short_side: int | None = None) -> _Decoded:

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,6 +42,9 @@ INDEX_SCHEMA = pa.schema(
 )
 """`offset` and `size` are bytes of the image inside the tar `shard`, `crc32` is of those bytes; `members` are the other
 members of the sample, named by what follows the key; `fingerprint` is of the resized image before it was encoded."""
+
+INDEX = "index.parquet"
+"""File name of the index, beside the tars."""
 
 PARTS = "parts"
 """Folder, beside the index, of the tables that it is merged from."""
@@ -92,6 +95,18 @@ def read_shards(path: Path) -> list[ShardSummary]:
     """Read the summaries of the shards an index belongs to. Raises `UserError` as `read_index` does."""
     with _reading(path) as file:
         return _summaries(file)
+
+
+def tables_of(folder: Path, shards: Set[str]) -> list[Path]:
+    """Return the tables of parts, below a corpus's folder, that name some of its shards or cannot be read."""
+    return [table for table in sorted((folder / PARTS).glob("*.parquet")) if _may_name(table, shards)]
+
+
+def _may_name(table: Path, shards: Set[str]) -> bool:
+    try:
+        return any(shard.shard in shards for shard in read_shards(table))
+    except UserError:
+        return True
 
 
 @contextlib.contextmanager

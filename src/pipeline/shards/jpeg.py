@@ -1,5 +1,8 @@
 """JPEG files: the form in which most radiographs come, and in which all are stored."""
 
+import re
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -16,6 +19,7 @@ DECODER = f"simplejpeg {simplejpeg.__version__}" if simplejpeg else f"opencv {cv
 """Name and version of what decodes here; libraries differ by a gray level."""
 
 _START, _END = b"\xff\xd8\xff", b"\xff\xd9"
+_PADDED = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 _EIGHTHS = 8
 _AVERAGED = (1, 2, 4)  # at these libjpeg averages pixels, else it leaves out frequencies
 
@@ -38,13 +42,33 @@ def decode_jpeg(content: bytes, short_side: int | None = None) -> GrayImage:
 
     With `short_side` it is decoded at the smallest eighth of its size at which its shorter side still has as many
     pixels, rounded up (a part of the cosine transform is left out), or whole where no eighth has; without simplejpeg
-    it is always decoded whole. Raises `ValueError` where it is damaged.
+    it is always decoded whole. Zeros before the end marker do no harm. Raises `ValueError` where it is damaged.
     """
     if simplejpeg is None:
         return decode_by_opencv(content)
     least = short_side or 0
-    decoded = simplejpeg.decode_jpeg(content, colorspace="GRAY", min_height=least, min_width=least, strict=True)
+    try:
+        decoded = _decode_strictly(content, least)
+    except ValueError as error:
+        decoded = _decode_strictly(_without_padding(content, error), least)
     return np.asarray(decoded[:, :, 0], dtype=np.uint8)
+
+
+def _decode_strictly(content: bytes, least: int) -> Any:
+    return simplejpeg.decode_jpeg(content, colorspace="GRAY", min_height=least, min_width=least, strict=True)
+
+
+def _without_padding(content: bytes, error: ValueError) -> bytes:
+    """Take out zeros between picture and end marker, if an error is about no more than these; else raise it.
+
+    Bytes of other values there are what is left of a picture in which a bit turned: of such files, half give the same
+    message, and nothing else tells that the picture is another.
+    """
+    padded, end = _PADDED.fullmatch(str(error)), content.rfind(_END)
+    start = end - int(padded[1]) if padded else end
+    if start == end or any(content[start:end]):
+        raise error
+    return content[:start] + content[end:]
 
 
 def decode_by_opencv(content: bytes) -> GrayImage:

@@ -10,12 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.records.errors import UserError
+from pipeline.records.errors import WRITE_AGAIN, UserError
 from pipeline.shards.index import ShardSummary, read_index, read_shards
 from pipeline.shards.tar import IMAGE_SUFFIX
-
-WRITE_AGAIN = "run snakemake with --forcerun write_shards"
-"""The end of a sentence about tars that are not those of their index."""
 
 _PLACES = ("key", "shard", "offset", "size", "crc32", "members")
 
@@ -40,7 +37,7 @@ def require_whole_shards(folder: Path, summaries: Iterable[ShardSummary]) -> Non
     """Raise `UserError` for the first tar that is gone or has another size; a look at names and sizes only."""
     for summary in summaries:
         if fault := _size_fault(folder, summary):
-            raise UserError(f"{folder / summary.shard} {fault.reason}; restore it or {WRITE_AGAIN}")
+            raise UserError(f"{folder / summary.shard} {fault.reason}; restore it, or {WRITE_AGAIN}")
 
 
 def require_first_image(folder: Path, row: Mapping[str, Any]) -> None:

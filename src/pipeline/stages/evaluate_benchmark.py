@@ -158,6 +158,7 @@ def _record(
         digests=_digests(evaluation, origin, settings),
         versions=package_versions(EVALUATION_PACKAGES),
         device=origin.device,
+        decoder=origin.decoder,
     )
 
 

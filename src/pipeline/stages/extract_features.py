@@ -16,6 +16,7 @@ from pipeline.models.encoder_folder import WEIGHTS, count_quarantined, load_enco
 from pipeline.records.digests import file_digest
 from pipeline.records.progress import Progress
 from pipeline.settings.evaluation import FeatureSettings
+from pipeline.shards.jpeg import DECODER
 from pipeline.training.device import describe_device, prepare_device
 
 
@@ -38,12 +39,15 @@ def extract_features(
     encoder, own = load_encoder(encoder_folder)
     side = own.image_size if own else settings.pixels_side
     with Samples([index], Selection(SPLITS)) as samples, Progress("features", len(samples)) as progress:
-        batches = fixed_batches(samples, settings.batch_size, np.arange(len(samples)), threads)
+        batches = fixed_batches(
+            samples, settings.batch_size, np.arange(len(samples)), threads, pinned=device.type == "cuda"
+        )
         encoded = encode(encoder, own, _followed(batches, progress), device, side)
     origin = FeatureOrigin(
         encoder=file_digest(encoder_folder / WEIGHTS),
         index=file_digest(index),
         device=describe_device(device),
+        decoder=DECODER,
         quarantined=count_quarantined(encoder_folder),
     )
     write_features(features, encoded, origin)

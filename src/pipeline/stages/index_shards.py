@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.manifests.schema import check_patients_in_one_split, read_manifest
-from pipeline.records.errors import UserError
+from pipeline.records.errors import WRITE_AGAIN, UserError
 from pipeline.shards.index import INDEX_SCHEMA, PARTS, ShardSummary, read_index, read_shards, write_index
 from pipeline.shards.plan import order_images, plan_place
-from pipeline.shards.verification import WRITE_AGAIN, require_first_image, require_whole_shards
+from pipeline.shards.verification import require_first_image, require_whole_shards
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def index_shards(parts: Sequence[Path], manifest: Path, index: Path) -> None:
 
     Raises:
         UserError: A present image is in no part or in two, a row is not the manifest's, a patient is in two splits,
-            or a tar is gone, of another size, or another than its table says.
+            or a tar is gone, of another size, or begins with another image than its table says.
     """
     written = sorted(_shards(parts), key=lambda shard: plan_place(shard[0].shard))
     table = pa.concat_tables([INDEX_SCHEMA.empty_table(), *(rows for _, rows in written)]).combine_chunks()
@@ -75,8 +75,9 @@ def _require_none(rows: pl.DataFrame, what: str) -> None:
 
 
 def _remove_others(folder: Path, named: set[str]) -> None:
-    """Remove tars and tables of earlier plans, and what killed jobs left half written."""
-    for pattern in ("*.tar", f"{PARTS}/*.parquet", ".*.tar.*.tmp"):
+    """Remove tables and tars of earlier plans, and what killed jobs left half written."""
+    # Tables first, so that a killed job leaves none without its tars.
+    for pattern in (f"{PARTS}/*.parquet", "*.tar", ".*.tmp", f"{PARTS}/.*.tmp"):
         for path in folder.glob(pattern):
             if path.name not in named:
                 log.info("removed %s, which is of no part of the plan", path)

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
-from numpy.typing import NDArray
 
 from pipeline.batches.augmentation import require_unflipped
 from pipeline.batches.batch import Companions
@@ -58,9 +56,9 @@ class RunOrigin:
 
     inputs: dict[str, str]
     """Digest of each corpus's shard index."""
-    images: dict[str, int]
-    """Images of each split."""
-    quarantined: int
+    images: dict[str, dict[str, int]]
+    """Images of each split, by corpus."""
+    quarantine: Quarantine
     """Damaged samples that were set aside."""
     device: str
     """Where it was trained."""
@@ -80,12 +78,13 @@ def pretrain_encoder(run: Run) -> None:
     states = StateFolder(run.run_folder / "state", _fingerprint(run, inputs))
     history = EventLog(states.folder / HISTORY)
     task = MaskedAutoencoding(run.settings).to(device)
-    quarantine = Quarantine(states.folder / QUARANTINE, run.settings.max_bad)
+    quarantine = Quarantine(states.folder / QUARANTINE, run.settings.max_bad, continues=states.has_any())
     with _samples(run, "train", quarantine) as training, _samples(run, "val") as validation:
-        log.info("run %s: %d training images, %d validation images", run.name, len(training), len(validation))
-        Trainer(task, _data(run, task.companions, training, validation), run.settings, states, history).run()
-        images = {"train": len(training), "val": len(validation)}
-    _publish(run, task, RunOrigin(inputs, images, quarantine.count, describe_device(device)), states.folder)
+        images = {"train": _count(training), "val": _count(validation)}
+        log.info("run %s: images %s", run.name, images)
+        data = _data(run, task.companions, training, validation, pinned=device.type == "cuda")
+        Trainer(task, data, run.settings, states, history).run()
+    _publish(run, task, RunOrigin(inputs, images, quarantine, describe_device(device)), history.path)
     states.remove()
 
 
@@ -93,41 +92,42 @@ def _samples(run: Run, split: str, quarantine: Quarantine | None = None) -> Samp
     return Samples(list(run.indexes.values()), Selection((split,), run.settings.views), quarantine)
 
 
+def _count(samples: Samples) -> dict[str, int]:
+    return dict(zip(samples.corpora, samples.corpus_sizes, strict=True))
+
+
 def _fingerprint(run: Run, inputs: dict[str, str]) -> str:
     settings = run.settings.model_dump(mode="json", exclude=WITHOUT_EFFECT_ON_WEIGHTS)
-    recipe = {"settings": settings, "inputs": inputs, "code": run.code}
+    recipe = {"settings": settings, "inputs": inputs, "code": run.code, "decoder": DECODER}
     return settings_digest(recipe)[:16]
 
 
-def _data(run: Run, companions: Companions, training: Samples, validation: Samples) -> Data:
-    settings = run.settings
+def _data(run: Run, companions: Companions, training: Samples, validation: Samples, pinned: bool) -> Data:
+    settings, threads = run.settings, run.threads
     require_unflipped(settings.augmentation, companions)
-    mixing = [settings.mixing[corpus] for corpus in run.indexes] if settings.mixing else None
-    batch_size, positions = settings.optimization.batch_size, _validation_positions(settings, validation)
-    loader = TrainingLoader(training, batch_size, settings.seed, run.threads, companions, settings.read_size, mixing)
+    batch_size, seed, read_size = settings.optimization.batch_size, settings.seed, settings.read_size
+    loader = TrainingLoader(
+        training, batch_size, seed, threads, companions, read_size, mixing=settings.mixing, pinned=pinned
+    )
+    positions = fixed_subset(len(validation), settings.validation_images, seed)
     return Data(
         training=loader.batches,
         validation=lambda: fixed_batches(
-            validation, batch_size, positions, run.threads, companions, settings.read_size
+            validation, batch_size, positions, threads, companions, read_size, pinned=pinned
         ),
     )
 
 
-def _validation_positions(settings: PretrainingSettings, validation: Samples) -> NDArray[np.int64]:
-    return fixed_subset(len(validation), settings.validation_images, settings.seed)
-
-
-def _publish(run: Run, task: MaskedAutoencoding, origin: RunOrigin, state: Path) -> None:
+def _publish(run: Run, task: MaskedAutoencoding, origin: RunOrigin, history: Path) -> None:
     """Publish what a run leaves: encoder and full weights, settings, record, history, and the damaged samples."""
     task.cpu()
     weights = {name: tensor.contiguous() for name, tensor in task.model.state_dict().items()}
     publish_bytes(run.run_folder / FULL_WEIGHTS, safetensors.torch.save(weights))
     publish_json(run.run_folder / RESOLVED_SETTINGS, run.settings.model_dump(mode="json"))
-    save_encoder(run.encoder_folder, task.model.encoder, run.settings.encoder, origin.quarantined)
+    save_encoder(run.encoder_folder, task.model.encoder, run.settings.encoder, origin.quarantine.count)
     publish_text(run.run_folder / RUN_RECORD, _record(run, origin).model_dump_json(indent=2) + "\n")
-    for name in (HISTORY, QUARANTINE):
-        kept = state / name
-        publish_bytes(run.run_folder / name, kept.read_bytes() if kept.is_file() else b"")
+    publish_bytes(run.run_folder / HISTORY, history.read_bytes())
+    publish_bytes(run.run_folder / QUARANTINE, origin.quarantine.content())
 
 
 def _record(run: Run, origin: RunOrigin) -> RunRecord:
@@ -137,7 +137,7 @@ def _record(run: Run, origin: RunOrigin) -> RunRecord:
         code=run.code,
         inputs=origin.inputs,
         images=origin.images,
-        quarantined=origin.quarantined,
+        quarantined=origin.quarantine.count,
         encoder=file_digest(run.encoder_folder / WEIGHTS),
         weights=file_digest(run.run_folder / FULL_WEIGHTS),
         steps=run.settings.optimization.steps,

@@ -1,16 +1,17 @@
 """Read shards to the last bit: `python -m pipeline.stages.verify_shards results/shards/*/index.parquet`."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.records.errors import UserError
-from pipeline.shards.index import PARTS, read_shards
+from pipeline.shards.index import PARTS, read_shards, tables_of
 from pipeline.shards.verification import find_faults
 
 
 def verify_shards(indexes: Sequence[Path]) -> bool:
-    """Print one line for each index and one for each fault; return whether there was none."""
+    """Print one line for each index and one for each fault, and what to do; return whether there was none."""
     whole = [_is_whole(index) for index in indexes]
     return all(whole)
 
@@ -20,21 +21,29 @@ def _is_whole(index: Path) -> bool:
         shards, faults = read_shards(index), find_faults(index)
     except UserError as error:
         print(f"error: {error}")
+        _print_remedy("  if that fails", sorted((index.parent / PARTS).glob("*.parquet")))
         return False
     samples = sum(shard.samples for shard in shards)
+    tables = tables_of(index.parent, {fault.shard for fault in faults})
     verdict = f"{len(faults)} faults" if faults else "whole"
     print(f"{index.parent}: {samples:,} samples in {len(shards):,} shards: {verdict}")
     for fault in faults:
         print(f"  {fault}")
-    if tables := _tables_of(index, {fault.shard for fault in faults}):
-        print(f"  to write them again: snakemake all --forcerun {' '.join(map(str, tables))}")
+    _print_remedy("  to write them again", tables)
     return not faults
 
 
-def _tables_of(index: Path, shards: set[str]) -> list[Path]:
-    """Return the tables of the parts in which some shards were written."""
-    tables = sorted((index.parent / PARTS).glob("*.parquet"))
-    return [table for table in tables if shards & {shard.shard for shard in read_shards(table)}]
+def _print_remedy(when: str, tables: Sequence[Path]) -> None:
+    """Print how the tars of some tables are written again; where they get equal bytes, nothing else is then stale."""
+    if tables:
+        print(f"{when}: snakemake shards --forcerun {shlex.join(map(_name_in_rules, tables))}")
+        print("  and then: snakemake all")
+
+
+def _name_in_rules(table: Path) -> str:
+    """Return a path as rules have it: relative to the working directory where it is below it."""
+    here, whole = Path.cwd(), table.absolute()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 
 if __name__ == "__main__":

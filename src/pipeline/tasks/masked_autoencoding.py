@@ -57,6 +57,8 @@ class MaskedAutoencoding(nn.Module):
         return self.model.decoder.mask_token.device
 
     def _predict(self, images: Tensor, noise: Tensor) -> MaskedPrediction:
+        if self._device.type == "cuda":
+            noise = noise.pin_memory()  # else the copy would wait for the step before
         noise = noise.to(self._device, non_blocking=True)
         prediction: MaskedPrediction = self.model(normalise(images, self.settings.encoder), noise)
         return prediction

@@ -53,6 +53,10 @@ class StateFolder:
             log.warning("%s is damaged; going back to an older state", path)
         return None
 
+    def has_any(self) -> bool:
+        """Tell whether a state was saved that a run may continue from."""
+        return bool(self._steps())
+
     def remove(self) -> None:
         """Delete all states of the run, once its outputs are published."""
         shutil.rmtree(self.parent)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from companion_rows import stored_image
+from companion_rows import stored_image, unhashed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_the_peak_is_where_the_reader_looked(folder: Path, x: float, y: float, stored: tuple[int, int]) -> None:
     reading = write_fixation(folder, "any", x, y)
-    gaze = gaze_map([reading], "all", stored_image((HEIGHT, WIDTH), stored), folder)
+    gaze = gaze_map([reading], "all", stored_image((HEIGHT, WIDTH), stored), unhashed(folder))
     assert gaze.shape == stored
     assert gaze.max() == 255
     rows, columns = np.nonzero(gaze == 255)
@@ -49,7 +49,7 @@ def test_the_peak_is_where_the_reader_looked(folder: Path, x: float, y: float, s
 
 def test_a_reader_who_looked_longer_counts_no_more(folder: Path) -> None:
     readings = [write_fixation(folder, "short", 50, 50, 0.2), write_fixation(folder, "long", 150, 250, 20.0)]
-    gaze = gaze_map(readings, "all", stored_image((HEIGHT, WIDTH), (60, 40)), folder)
+    gaze = gaze_map(readings, "all", stored_image((HEIGHT, WIDTH), (60, 40)), unhashed(folder))
     assert gaze[10, 10] == pytest.approx(gaze[50, 30], abs=1)
 
 
@@ -58,20 +58,22 @@ def test_only_fixations_on_the_image_count_where_that_is_the_rule(folder: Path) 
     both = pl.concat([pl.read_csv(folder / "one.csv"), pl.read_csv(folder / "far.csv")])
     both.write_csv(folder / "both.csv")
     stored = stored_image((HEIGHT, WIDTH), (60, 40))
-    every, kept = (gaze_map([{"reading": "both", "path": "both.csv"}], rule, stored, folder) for rule in RULES)
-    alone = gaze_map([one], "all", stored, folder)
+    every, kept = (
+        gaze_map([{"reading": "both", "path": "both.csv"}], rule, stored, unhashed(folder)) for rule in RULES
+    )
+    alone = gaze_map([one], "all", stored, unhashed(folder))
     np.testing.assert_array_equal(kept, alone)
     assert every[0].max() > alone[0].max()
     with pytest.raises(UserError, match=r"far\.csv"):
-        gaze_map([one, far], "on_image", stored, folder)
+        gaze_map([one, far], "on_image", stored, unhashed(folder))
 
 
 def test_a_reading_that_never_rests_on_the_image_is_named(folder: Path) -> None:
     readings = [write_fixation(folder, "inside", 100, 100), write_fixation(folder, "astray", -9000, 100)]
     with pytest.raises(UserError, match=r"astray\.csv: no fixation falls on the part of the image that was shown"):
-        gaze_map(readings, "all", stored_image((HEIGHT, WIDTH), (60, 40)), folder)
+        gaze_map(readings, "all", stored_image((HEIGHT, WIDTH), (60, 40)), unhashed(folder))
 
 
 def test_a_table_that_is_gone_is_named(folder: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.csv"):
-        gaze_map([{"reading": "gone", "path": "gone.csv"}], "all", stored_image((9, 9), (9, 9)), folder)
+        gaze_map([{"reading": "gone", "path": "gone.csv"}], "all", stored_image((9, 9), (9, 9)), unhashed(folder))

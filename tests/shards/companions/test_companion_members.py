@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from companion_rows import manifest_row, stored_image, whole_mask
+from companion_rows import manifest_row, stored_image, unhashed, whole_mask
 from corpus_stages import RawFolder
 from PIL import Image
 
@@ -21,6 +21,7 @@ from pipeline.settings.layouts.mimic_derived import CxlsegLayout, ReflacxLayout
 from pipeline.shards.companions.members import companion_members
 from pipeline.shards.companions.reading import read_boxes, read_mask
 from pipeline.shards.images import Stored, read_stored
+from pipeline.shards.originals import Originals
 from pipeline.sources.phantom.cohort import write_cohort
 
 SIZE = 64
@@ -71,7 +72,7 @@ def test_the_real_radiologists_masks_stand_beside_their_images(real_data: Path, 
     seen = 0
     for row in manifest_rows(RawFolder(root, layout)):
         stored = read_image(root / row["path"])
-        members = companion_members(row, stored, ALL, root, "all")
+        members = companion_members(row, stored, ALL, unhashed(root), "all")
         assert sorted(members) == sorted(["json", *(f"mask.{mask['structure']}.png" for mask in row["masks"])])
         for mask in row["masks"]:
             read = read_mask(members[f"mask.{mask['structure']}.png"])
@@ -85,7 +86,7 @@ def test_masks_published_as_crops_lie_where_they_were_drawn(tmp_path: Path) -> N
     write_cohort(root, SMALL, "openmask")
     for row in manifest_rows(RawFolder(root, OpenmaskLayout(format="openmask"))):
         stored = read_image(root / row["path"])
-        members = companion_members(row, stored, ALL, root, "all")
+        members = companion_members(row, stored, ALL, unhashed(root), "all")
         lungs = [read_mask(members[f"mask.{side}_lung.png"]) for side in ("left", "right")]
         stem = row["path"].replace("/", "_").removesuffix(".jpg")
         truth = {organ: gray(root / "phantom" / "masks" / f"{stem}_{organ}.png") for organ in ("lungs", "heart")}
@@ -97,7 +98,7 @@ def test_square_jpeg_masks_cover_images_of_any_shape(phantom: Path) -> None:
     corpus = RawFolder(phantom / "cxlseg", CxlsegLayout(format="cxlseg", images_of="mimic"), {"images": mimic(phantom)})
     for row in manifest_rows(corpus):
         stored = read_image(phantom / "mimic_cxr" / row["path"])
-        lungs = read_mask(companion_members(row, stored, ALL, phantom / "cxlseg", "all")["mask.lungs.png"])
+        lungs = read_mask(companion_members(row, stored, ALL, unhashed(phantom / "cxlseg"), "all")["mask.lungs.png"])
         assert lungs.shape == stored.pixels.shape
         assert set(np.unique(lungs)) == {0, 255}
         assert stored.pixels[lungs > 0].mean() < stored.pixels[lungs == 0].mean()
@@ -110,7 +111,7 @@ def test_a_radiologists_gaze_and_boxes_stand_beside_the_image(phantom: Path) -> 
     for row in rows:
         stored = read_image(phantom / "mimic_cxr" / row["path"])
         height, width = stored.pixels.shape
-        members = companion_members(row, stored, ALL, phantom / "reflacx", "all")
+        members = companion_members(row, stored, ALL, unhashed(phantom / "reflacx"), "all")
         assert ("gaze.png" in members) == bool(row["gaze"])
         for box in read_boxes(members["json"]):
             assert box.left >= 0
@@ -140,10 +141,10 @@ def full_row(tmp_path: Path) -> dict[str, Any]:
 
 def test_equal_rows_give_equal_members_in_the_order_of_their_names(full_row: dict[str, Any], tmp_path: Path) -> None:
     stored = stored_image((40, 40), (20, 20))
-    members = companion_members(full_row, stored, ALL, tmp_path, "all")
+    members = companion_members(full_row, stored, ALL, unhashed(tmp_path), "all")
     assert list(members) == ["findings.txt", "impression.txt", "json", "mask.heart.png", "mask.lungs.png"]
     turned = full_row | {"masks": full_row["masks"][::-1]}
-    again = companion_members(turned, stored, ALL, tmp_path, "all")
+    again = companion_members(turned, stored, ALL, unhashed(tmp_path), "all")
     assert list(again.items()) == list(members.items())
     assert members["findings.txt"].decode() == full_row["report_findings"]
 
@@ -161,7 +162,7 @@ def test_only_what_is_wanted_is_stored(
     full_row: dict[str, Any], tmp_path: Path, companions: tuple[str, ...], names: list[str]
 ) -> None:
     settings = ShardSettings.model_validate({"image_size": 20, "companions": companions})
-    members = companion_members(full_row, stored_image((40, 40), (20, 20)), settings, tmp_path, "all")
+    members = companion_members(full_row, stored_image((40, 40), (20, 20)), settings, unhashed(tmp_path), "all")
     assert list(members) == names
     assert ("boxes" in json.loads(members["json"])) == ("boxes" in companions)
 
@@ -169,14 +170,22 @@ def test_only_what_is_wanted_is_stored(
 @pytest.mark.parametrize("empty", [None, []])
 def test_what_the_manifest_has_not_makes_no_member(empty: list[Any] | None, tmp_path: Path) -> None:
     row = manifest_row(masks=empty, gaze=empty, report_impression="Normal.")
-    members = companion_members(row, stored_image((40, 40), (20, 20)), ALL, tmp_path, "all")
+    members = companion_members(row, stored_image((40, 40), (20, 20)), ALL, unhashed(tmp_path), "all")
     assert list(members) == ["impression.txt", "json"]
 
 
-@pytest.mark.parametrize("structure", ["left.lung", "left/lung", "left lung", ""])
+@pytest.mark.parametrize("structure", ["left.lung", "left/lung", "left lung", "Lungs", ""])
 def test_a_structure_that_no_member_can_be_named_after_is_refused(structure: str, tmp_path: Path) -> None:
     row = manifest_row(masks=[whole_mask(structure, "gone.png")])
     with pytest.raises(
         UserError, match=f"key 'a1' of corpus made: the name of the structure '{structure}' may hold only"
     ):
-        companion_members(row, stored_image((40, 40), (20, 20)), ALL, tmp_path, "all")
+        companion_members(row, stored_image((40, 40), (20, 20)), ALL, unhashed(tmp_path), "all")
+
+
+def test_fixations_that_changed_since_their_inventory_are_named(tmp_path: Path) -> None:
+    (tmp_path / "fixations.csv").write_text("of another day")
+    row = manifest_row(gaze=[{"reading": "R1", "path": "fixations.csv"}])
+    own = Originals(tmp_path, {"fixations.csv": "0" * 64})
+    with pytest.raises(UserError, match=r"fixations\.csv has changed since the inventory was taken"):
+        companion_members(row, stored_image((40, 40), (20, 20)), ALL, own, "all")

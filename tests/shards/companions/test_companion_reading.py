@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from string import ascii_lowercase, digits
 
 import cv2
 import numpy as np
@@ -58,8 +59,9 @@ def test_the_name_of_a_mask_is_one_word_between_two_dots(structure: str) -> None
     try:
         name = mask_name(structure)
     except ValueError:
-        assert structure == "" or not all(sign.isascii() and (sign.isalnum() or sign in "_-") for sign in structure)
+        assert structure == "" or not set(structure) <= set(f"{ascii_lowercase}{digits}_-")
     else:
+        assert name == name.lower()
         assert name.split(".") == ["mask", structure, "png"]
         assert "/" not in name
 

@@ -40,7 +40,7 @@ def augment(batch: ImageBatch, settings: AugmentationSettings, seed: int, side: 
     image goes, and keep their values.
 
     Raises:
-        UserError: Images are flipped although their reports or boxes tell left from right.
+        UserError: Images are flipped although their reports or boxes may tell left from right.
     """
     require_batch_unflipped(settings, batch)
     draws = Draws(seed, batch.epochs, batch.indices)

@@ -6,29 +6,36 @@ from pipeline.batches.batch import Companions, ImageBatch
 from pipeline.records.errors import UserError
 from pipeline.settings.augmentation import AugmentationSettings
 
-_SIDES = {"left", "right"}
+_SIDES = {"l", "r", "lll", "lul", "rll", "rml", "rul"}
+"""Words for a side or a lobe of one, beside the whole words left and right."""
 
 
 def require_unflipped(settings: AugmentationSettings, companions: Companions) -> None:
-    """Raise `UserError` where images are flipped although what is read beside them tells left from right."""
-    if settings.flip and companions.texts:
-        raise _refusal("reports are read")
-    if settings.flip:
-        _require_no_side(companions.masks, "mask")
+    """Raise `UserError` where images are flipped although what is read beside them may tell left from right."""
+    if not settings.flip:
+        return
+    _refuse(reports=bool(companions.texts), boxes=companions.boxes)
+    for structure in companions.masks:
+        if _names_side(structure):
+            raise _refusal(f"mask '{structure}' names a side")
 
 
 def require_batch_unflipped(settings: AugmentationSettings, batch: ImageBatch) -> None:
-    """Raise `UserError` where images are flipped although their reports or boxes tell left from right."""
-    if settings.flip and batch.texts is not None:
+    """Raise `UserError` where images are flipped although their reports or boxes may tell left from right."""
+    if settings.flip:
+        _refuse(reports=batch.texts is not None, boxes=batch.boxes is not None)
+
+
+def _refuse(*, reports: bool, boxes: bool) -> None:
+    if reports:
         raise _refusal("reports are read")
-    if settings.flip and batch.boxes is not None:
-        _require_no_side(batch.boxes.labels, "box")
+    if boxes:
+        raise _refusal("boxes are read, whose labels may name a side")
 
 
-def _require_no_side(names: tuple[str, ...], kind: str) -> None:
-    for name in names:
-        if _SIDES.intersection(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)):
-            raise _refusal(f"{kind} '{name}' names a side")
+def _names_side(structure: str) -> bool:
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", structure)
+    return bool(re.search("left|right", structure, re.IGNORECASE) or _SIDES.intersection(map(str.lower, words)))
 
 
 def _refusal(reason: str) -> UserError:

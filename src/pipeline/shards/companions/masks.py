@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.records.errors import UserError
 from pipeline.shards.images import Stored
 from pipeline.shards.jpeg import decode_jpeg, is_jpeg
+from pipeline.shards.originals import Originals
 from pipeline.sources.locations import TAKE_INVENTORY_AGAIN
 
 Mask = NDArray[np.uint8]
@@ -21,21 +22,21 @@ _INSIDE = np.uint8(255)
 _COLORS = 3
 
 
-def structure_masks(masks: Iterable[dict[str, Any]], stored: Stored, root: Path) -> dict[str, Mask]:
+def structure_masks(masks: Iterable[dict[str, Any]], stored: Stored, own: Originals) -> dict[str, Mask]:
     """Return the mask of each structure, the union of its files, at the size of the stored image.
 
     Args:
         masks: Rows of the manifest's column `masks`. One with `left` and `top` lies there in the image, in pixels of
             its file; one without covers the whole image, whatever its own size.
         stored: The image they belong to.
-        root: The folder their paths are relative to.
+        own: Their files.
 
     Raises:
-        UserError: A file is gone, is no whole image, or sticks out of the image; the sentence names it.
+        UserError: A file is gone, has changed, is no whole image, or sticks out of the image; the sentence names it.
     """
     union: dict[str, Mask] = {}
     for mask in masks:
-        path = root / mask["path"]
+        path = own.find(mask["path"])
         drawn = read_drawn(path)
         if mask["left"] is not None:
             drawn = _place(drawn, mask["left"], mask["top"], stored, path)
@@ -55,8 +56,9 @@ def read_drawn(path: Path) -> Mask:
     """
     try:
         values, half = _decode(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UserError(f"the mask {path} cannot be read ({error}); restore it and {TAKE_INVENTORY_AGAIN}") from error
+    except (ValueError, EOFError, OSError, cv2.error) as error:
+        reason = str(error).strip()
+        raise UserError(f"the mask {path} cannot be read ({reason}); restore it and {TAKE_INVENTORY_AGAIN}") from error
     return (values > half) * _INSIDE
 
 

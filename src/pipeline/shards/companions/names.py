@@ -9,7 +9,7 @@ GAZE = "gaze.png"
 SECTIONS = ("findings", "impression")
 """Sections of a report."""
 
-_STRUCTURE = re.compile(r"[A-Za-z0-9_-]+")
+_STRUCTURE = re.compile(r"[a-z0-9_-]+")
 
 
 def text_name(section: str) -> str:
@@ -19,7 +19,7 @@ def text_name(section: str) -> str:
 
 def mask_name(structure: str) -> str:
     """Return the name of a structure's mask. Raises `ValueError` where the structure's own name does not fit in."""
-    # Readers of tars cut names at dots and slashes.
+    # Readers of tars cut names at dots and slashes, and webdataset's lowers them.
     if not _STRUCTURE.fullmatch(structure):
-        raise ValueError(f"the name of the structure '{structure}' may hold only letters, digits, '_' and '-'")
+        raise ValueError(f"the name of the structure '{structure}' may hold only small letters, digits, '_' and '-'")
     return f"mask.{structure}.png"
