@@ -143,11 +143,11 @@ def test_the_command_names_each_fault_and_what_to_do(
     assert shown[0].startswith(f"error: {index.parent / 'no.parquet'}")
     assert shown[1:] == [
         f"  if that fails: {again}",
-        "  and then: snakemake all",
+        "  and then: snakemake all; both with the --profile and --configfile of the run",
         f"{index.parent}: 8 samples in 3 shards: 1 faults",
         f"  train-000000.tar {row['key']}: damaged: jpg",
         f"  to write them again: {again}",
-        "  and then: snakemake all",
+        "  and then: snakemake all; both with the --profile and --configfile of the run",
     ]
 
 

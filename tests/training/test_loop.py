@@ -139,6 +139,16 @@ def test_the_history_says_how_long_the_loop_waited_for_data(
     assert measured == {("step", 6 / 4, 1 / 4), ("validation", 12 / 10, 1.0)}
 
 
+def test_a_folder_of_damaged_states_has_none_to_continue_from(tmp_path: Path) -> None:
+    states = StateFolder(tmp_path, "fingerprint")
+    assert not states.has_any()
+    states.save(1, {"step": 1})
+    assert states.has_any()
+    (tmp_path / "fingerprint" / "step-000000001.pt").write_bytes(b"cut")
+    assert not states.has_any()
+    assert states.newest() is None
+
+
 def test_biases_and_norms_do_not_decay_and_positions_are_not_trained(small_run: PretrainingSettings) -> None:
     task = MaskedAutoencoding(small_run)
     names = {parameter: name for name, parameter in task.named_parameters()}

@@ -3,7 +3,7 @@
 from pipeline.batches.companions import SampleContent, SampleReader
 from pipeline.batches.quarantine import Quarantine
 from pipeline.batches.samples import DamagedSampleError
-from pipeline.records.errors import UserError
+from pipeline.records.errors import WRITE_AGAIN, UserError
 from pipeline.records.randomness import keyed_generator
 
 _ATTEMPTS = 100
@@ -38,7 +38,7 @@ class ReplacingReader:
             candidate = int(generator.integers(corpus.start, corpus.stop))
         raise UserError(
             f"{_ATTEMPTS} samples of the corpus of {self.reader.samples.shard(position)} in a row are damaged; "
-            "write its shards again"
+            f"{WRITE_AGAIN}"
         )
 
     def _try(self, position: int) -> SampleContent | None:

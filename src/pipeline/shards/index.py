@@ -105,7 +105,12 @@ def tables_of(folder: Path, shards: Set[str]) -> list[Path]:
 def _may_name(table: Path, shards: Set[str]) -> bool:
     try:
         return any(shard.shard in shards for shard in read_shards(table))
-    except UserError:
+    except UserError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno is not None:
+            if isinstance(cause, FileNotFoundError):  # a job beside this one removed it
+                return False
+            raise
         return True
 
 
@@ -116,9 +121,11 @@ def _reading(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except FileNotFoundError as error:
-        raise UserError(f"{path} is not there; run snakemake to make it") from error
+        raise UserError(f"{path} is not there; run snakemake shards, then snakemake all") from error
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no whole index ({error}); delete it and run snakemake again") from error
+        raise UserError(
+            f"{path} is no whole index ({error}); delete it, run snakemake shards, then snakemake all"
+        ) from error
 
 
 def _summaries(file: pq.ParquetFile) -> list[ShardSummary]:

@@ -18,7 +18,7 @@ except ImportError:  # as on many GPU images, where shards are only read
 DECODER = f"simplejpeg {simplejpeg.__version__}" if simplejpeg else f"opencv {cv2.__version__}"
 """Name and version of what decodes here; libraries differ by a gray level."""
 
-_START, _END = b"\xff\xd8\xff", b"\xff\xd9"
+_START, _SCAN, _END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
 _PADDED = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 _EIGHTHS = 8
 _AVERAGED = (1, 2, 4)  # at these libjpeg averages pixels, else it leaves out frequencies
@@ -74,7 +74,7 @@ def _without_padding(content: bytes, error: ValueError) -> bytes:
 def decode_by_opencv(content: bytes) -> GrayImage:
     """Decode whole by OpenCV, within two gray levels of simplejpeg. Raises `ValueError` where it is damaged."""
     # Some versions of OpenCV return what there is of a file cut short.
-    if not content.rstrip(b"\0").endswith(_END):
+    if content.rfind(_END) < content.rfind(_SCAN):
         raise ValueError("Premature end of JPEG file")
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.settings.corpora import ShardSettings
-from pipeline.settings.layouts.mimic_derived import FixationRule
+from pipeline.settings.fixations import FixationRule
 from pipeline.shards.arrays import split_row
 from pipeline.shards.companions.members import companion_members
 from pipeline.shards.fingerprint import fingerprint

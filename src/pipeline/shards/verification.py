@@ -115,4 +115,4 @@ def _sample_fault(content: memoryview, row: dict[str, Any]) -> Fault | None:
 def _strangers(folder: Path, summaries: Sequence[ShardSummary]) -> Iterator[Fault]:
     known = {summary.shard for summary in summaries}
     for shard in sorted({tar.name for tar in folder.glob("*.tar")} - known):
-        yield Fault(shard, None, "stands beside the index, which does not know it")
+        yield Fault(shard, None, "stands beside the index, which does not know it: delete it")

@@ -24,20 +24,20 @@ def _is_whole(index: Path) -> bool:
         _print_remedy("  if that fails", sorted((index.parent / PARTS).glob("*.parquet")))
         return False
     samples = sum(shard.samples for shard in shards)
-    tables = tables_of(index.parent, {fault.shard for fault in faults})
     verdict = f"{len(faults)} faults" if faults else "whole"
     print(f"{index.parent}: {samples:,} samples in {len(shards):,} shards: {verdict}")
     for fault in faults:
         print(f"  {fault}")
-    _print_remedy("  to write them again", tables)
+    if faults:
+        _print_remedy("  to write them again", tables_of(index.parent, {fault.shard for fault in faults}))
     return not faults
 
 
 def _print_remedy(when: str, tables: Sequence[Path]) -> None:
-    """Print how the tars of some tables are written again; where they get equal bytes, nothing else is then stale."""
-    if tables:
-        print(f"{when}: snakemake shards --forcerun {shlex.join(map(_name_in_rules, tables))}")
-        print("  and then: snakemake all")
+    """Print how the tars of some tables, or all, are written again; with equal bytes nothing else is then stale."""
+    forced = f" --forcerun {shlex.join(map(_name_in_rules, tables))}" if tables else ", once the index is deleted"
+    print(f"{when}: snakemake shards{forced}")
+    print("  and then: snakemake all; both with the --profile and --configfile of the run")
 
 
 def _name_in_rules(table: Path) -> str:

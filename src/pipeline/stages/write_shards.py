@@ -14,7 +14,7 @@ from pipeline.manifests.schema import read_manifest
 from pipeline.records.errors import UserError
 from pipeline.records.progress import Progress
 from pipeline.settings.corpora import ShardSettings
-from pipeline.settings.layouts.mimic_derived import FixationRule
+from pipeline.settings.fixations import FixationRule
 from pipeline.shards.index import INDEX, INDEX_SCHEMA, tables_of, write_index
 from pipeline.shards.originals import Originals, require_unchanged_arrays
 from pipeline.shards.plan import PlannedShard, order_images, plan_shards, take_part

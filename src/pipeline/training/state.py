@@ -46,16 +46,19 @@ class StateFolder:
         A state whose bytes do not match its digest is named in the log, and an older one is used.
         """
         for step in reversed(self._steps()):
-            path = self._path(step)
-            receipt = json.loads(path.with_suffix(".json").read_text())
-            if path.is_file() and file_digest(path) == receipt["sha256"]:
-                return step, torch.load(path, map_location="cpu", weights_only=True)
-            log.warning("%s is damaged; going back to an older state", path)
+            if self._is_whole(step):
+                return step, torch.load(self._path(step), map_location="cpu", weights_only=True)
+            log.warning("%s is damaged; going back to an older state", self._path(step))
         return None
 
     def has_any(self) -> bool:
-        """Tell whether a state was saved that a run may continue from."""
-        return bool(self._steps())
+        """Tell whether there is a whole state that a run continues from."""
+        return any(self._is_whole(step) for step in reversed(self._steps()))
+
+    def _is_whole(self, step: int) -> bool:
+        path = self._path(step)
+        receipt = json.loads(path.with_suffix(".json").read_text())
+        return path.is_file() and file_digest(path) == receipt["sha256"]
 
     def remove(self) -> None:
         """Delete all states of the run, once its outputs are published."""

@@ -25,6 +25,8 @@ FLIPPING, UPRIGHT = AugmentationSettings(flip=True), AugmentationSettings(flip=F
         Companions(masks=("clavicleR",)),
         Companions(masks=("RUL",)),
         Companions(masks=("lll-opacity",)),
+        Companions(masks=("hemidiaphragm_lt",)),
+        Companions(masks=("RUZ",)),
         Companions(boxes=True),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.records.errors import UserError
-from pipeline.settings.layouts.mimic_derived import FixationRule
+from pipeline.settings.fixations import FixationRule
 from pipeline.shards.companions.gaze import gaze_map
 from pipeline.sources.gaze.fixations import ON_SCREEN, POSITION, RESOLUTION, SHOWN, TIMES
 

@@ -6,8 +6,8 @@ from pipeline.batches.batch import Companions, ImageBatch
 from pipeline.records.errors import UserError
 from pipeline.settings.augmentation import AugmentationSettings
 
-_SIDES = {"l", "r", "lll", "lul", "rll", "rml", "rul"}
-"""Words for a side or a lobe of one, beside the whole words left and right."""
+_SIDES = {"l", "r", "lt", "rt", *(f"{side}{height}{part}" for side in "lr" for height in "uml" for part in "lz")}
+"""Words for a side, or for a lobe or zone of one, beside left and right."""
 
 
 def require_unflipped(settings: AugmentationSettings, companions: Companions) -> None:

@@ -5,11 +5,9 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from pipeline.settings.base import Name
+from pipeline.settings.fixations import FixationRule
 from pipeline.settings.layouts.base import Access, LayoutSettings
 from pipeline.settings.layouts.mimic import METADATA_TABLE
-
-FixationRule = Literal["all", "on_image"]
-"""Which fixations make a heat map: all, as in the authors' heat maps, or those meant for the image."""
 
 StayPairing = Literal["official_phenotyping", "official_mortality", "pacx"]
 """Which X-ray stands for an intensive-care stay."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.settings.layouts.mimic_derived import FixationRule
+from pipeline.settings.fixations import FixationRule
 from pipeline.shards.images import Stored
 from pipeline.shards.originals import Originals
 from pipeline.sources.gaze.heatmap import as_gray

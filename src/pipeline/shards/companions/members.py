@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.records.errors import UserError
 from pipeline.settings.corpora import ShardSettings
-from pipeline.settings.layouts.mimic_derived import FixationRule
+from pipeline.settings.fixations import FixationRule
 from pipeline.shards.companions.description import describe
 from pipeline.shards.companions.gaze import gaze_map
 from pipeline.shards.companions.masks import structure_masks

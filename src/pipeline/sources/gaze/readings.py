@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.records.errors import UserError
-from pipeline.settings.layouts.mimic_derived import FixationRule
+from pipeline.settings.fixations import FixationRule
 from pipeline.sources.gaze.fixations import read_fixations
 from pipeline.sources.gaze.heatmap import HeatMap, Shape, heatmap, mean_heatmap
 from pipeline.sources.gaze.selection import on_image
