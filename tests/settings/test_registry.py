@@ -79,3 +79,5 @@ def test_one_publishers_layout_is_no_part_of_another_corpus() -> None:
         layouts = {path.stem for path in reached_files(entries) if path.parent.name == "layouts"}
         own = {"chexpert": "chest_xray", "mimic_cxr": "mimic"}[adapter]
         assert layouts == {"__init__", "base", "parse", own}
+    shards = reached_files([REPOSITORY / "workflow/scripts/write_shards.py"])
+    assert {path.stem for path in shards if path.parent.name == "layouts"} == {"__init__", "base"}
