@@ -1,6 +1,5 @@
 """Stage of rule extract_features: every image of a corpus through one encoder, once."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pipeline.records.progress import Progress
 from pipeline.settings.evaluation import FeatureSettings
 from pipeline.shards.jpeg import DECODER
 from pipeline.training.device import describe_device, prepare_device
+from pipeline.training.meter import timed
 
 
 def extract_features(
@@ -55,9 +55,6 @@ def extract_features(
 
 def _followed(batches: Iterator[ImageBatch], progress: Progress) -> Iterator[ImageBatch]:
     """Yield the batches, and show how far they are and how long each was waited for."""
-    since = time.monotonic()
-    for batch in batches:
-        waited = time.monotonic() - since
+    for batch, waited in timed(batches):
         yield batch
         progress.advance(len(batch), waited)
-        since = time.monotonic()
