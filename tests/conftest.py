@@ -50,7 +50,6 @@ def small_run() -> PretrainingSettings:
             "optimization": {"steps": 8, "batch_size": 6, "base_learning_rate": 0.04, "warmup_steps": 2},
             "validation_images": 5,
             "validate_every": 4,
-            "checkpoint_every": 2,
             "log_every": 2,
         }
     )

@@ -28,7 +28,6 @@ SMALL: dict[str, Any] = {
             "encoder": TINY_ENCODER,
             "corpora": ["small_chexpert"],
             "optimization": {"steps": 40, "batch_size": 16, "base_learning_rate": 0.01},
-            "checkpoint_every": 5,
             "log_every": 5,
         }
     },

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pipeline.settings.pretraining import OptimizationSettings
+from pipeline.settings.training import OptimizationSettings
 from pipeline.training.schedule import learning_rate
 
 

@@ -1,11 +1,12 @@
 """Settings of one pretraining run: what is learnt, from which corpora, how it is optimised."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
 from pipeline.settings.augmentation import AugmentationSettings
 from pipeline.settings.base import Fraction, Name, Settings
+from pipeline.settings.training import TrainingSettings
 
 
 class EncoderSettings(Settings):
@@ -64,41 +65,7 @@ class MaskedAutoencoderSettings(Settings):
         return self
 
 
-class OptimizationSettings(Settings):
-    """Drive AdamW by a linear warm-up and a half cosine."""
-
-    steps: int = Field(gt=0)
-    """Optimiser steps of the whole run."""
-    batch_size: int = Field(gt=0)
-    """Images per step, over all devices."""
-    base_learning_rate: float = Field(default=1.5e-4, gt=0)
-    """Peak learning rate per 256 images of batch; the peak is this times batch_size / 256."""
-    min_learning_rate: float = Field(default=0.0, ge=0)
-    """Learning rate the cosine falls to; it is reached one step after the last."""
-    warmup_steps: int = Field(default=0, ge=0)
-    """Steps over which the learning rate rises linearly from 0."""
-    weight_decay: float = Field(default=0.05, ge=0)
-    """Decoupled weight decay of matrices; biases and one-dimensional parameters have none."""
-    betas: tuple[float, float] = (0.9, 0.95)
-    """Decay rates of AdamW's moment estimates."""
-    clip_norm: float | None = Field(default=None, gt=0)
-    """Largest gradient norm; larger gradients are scaled down to it."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Number format of matrix products; weights and optimiser state are always float32."""
-
-    @model_validator(mode="after")
-    def _warmup_ends_before_the_run(self) -> "OptimizationSettings":
-        if self.warmup_steps >= self.steps:
-            raise ValueError(f"warmup_steps {self.warmup_steps} must be below steps {self.steps}")
-        return self
-
-    @property
-    def learning_rate(self) -> float:
-        """Return the peak learning rate, scaled linearly with the batch size."""
-        return self.base_learning_rate * self.batch_size / 256
-
-
-class PretrainingSettings(Settings):
+class PretrainingSettings(TrainingSettings):
     """Describe one pretraining run completely."""
 
     task: MaskedAutoencoderSettings
@@ -120,18 +87,16 @@ class PretrainingSettings(Settings):
     """Damaged samples that are set aside and listed before the run stops; each record that follows states how many."""
     augmentation: AugmentationSettings = AugmentationSettings()
     """How training images are varied."""
-    optimization: OptimizationSettings
-    """How the loss is minimised."""
     validation_images: int = Field(default=512, gt=0)
     """Images of the val splits, at most, on which the loss is followed with fixed masks."""
-    validate_every: int = Field(default=100, gt=0)
-    """Steps between two validations."""
-    checkpoint_every: int = Field(default=100, gt=0)
-    """Steps between two checkpoints: the most that a killed run loses."""
-    log_every: int = Field(default=10, gt=0)
-    """Steps between two lines of the history."""
-    seed: int = 0
-    """Seed of initial weights, order, crops and masks."""
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """Return the settings that shape the weights, as plain data; the others only say how the run is watched."""
+        watching = {"log_every", "max_bad"}
+        if self.early_stopping is None:
+            watching |= {"validate_every", "validation_images"}
+        return self.model_dump(mode="json", exclude=watching)
 
     @model_validator(mode="after")
     def _every_corpus_is_mixed(self) -> "PretrainingSettings":
@@ -153,7 +118,3 @@ def _require_shape(prefix: str, width: int, heads: int) -> None:
         raise ValueError(f"{prefix}heads {heads} does not divide {prefix}width {width}")
     if width % 4:
         raise ValueError(f"{prefix}width {width} is not a multiple of 4, which the sine-cosine positions need")
-
-
-WITHOUT_EFFECT_ON_WEIGHTS = {"validation_images", "validate_every", "checkpoint_every", "log_every", "max_bad"}
-"""Settings that say how a run is watched and saved: changing them does not keep it from being resumed."""

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from pipeline.settings.pretraining import OptimizationSettings
+from pipeline.settings.training import OptimizationSettings
 
 
 def build_optimizer(model: nn.Module, settings: OptimizationSettings) -> torch.optim.AdamW:

@@ -2,7 +2,7 @@
 
 import math
 
-from pipeline.settings.pretraining import OptimizationSettings
+from pipeline.settings.training import OptimizationSettings
 
 
 def learning_rate(step: float, settings: OptimizationSettings) -> float:
