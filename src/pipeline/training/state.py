@@ -1,15 +1,18 @@
 """The state a killed run continues from: weights, optimiser and step, on disk beside the outputs."""
 
-import json
 import logging
+import os
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from pipeline.records.digests import file_digest
-from pipeline.records.publish import publish_json, publishing
+from pipeline.records.errors import UserError
+from pipeline.records.publish import publish_json
+from pipeline.training.ownership import owned
+from pipeline.training.recipe import describe_changes
+from pipeline.training.state_file import DamagedStateError, is_whole, read_state, receipt_path, write_state
 
 log = logging.getLogger(__name__)
 
@@ -23,49 +26,110 @@ class StateFolder:
     than those that wrote it.
     """
 
-    def __init__(self, parent: Path, fingerprint: str) -> None:
-        """Use `parent`/`fingerprint`, creating it where it does not exist."""
+    def __init__(self, parent: Path, fingerprint: str, recipe: Mapping[str, Any] | None = None) -> None:
+        """Use `parent`/`fingerprint`; its owner creates it and keeps `recipe`, plain JSON data, in it."""
         self.parent = parent
         self.folder = parent / fingerprint
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.recipe = recipe
+        self._damaged: set[int] = set()
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Keep every other process out, this recipe's and others', and clear away what killed ones left half done.
+
+        Raises:
+            UserError: Another process owns the folder; says which.
+        """
+        with owned(self.parent / "lock"):
+            self._create()
+            self._clear()
+            self._tell_changes()
+            yield
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Publish the state after `step` steps, then its digest, then drop states older than the newest two."""
-        path = self._path(step)
-        with publishing(path) as scratch:
-            torch.save(state, scratch)
-        publish_json(path.with_suffix(".json"), {"step": step, "sha256": file_digest(path)})
-        for old in self._steps()[:-_KEPT]:
-            # The receipt goes first: a kill in between leaves a state without receipt, which is never read.
-            self._path(old).with_suffix(".json").unlink(missing_ok=True)
-            self._path(old).unlink(missing_ok=True)
+        """Publish the state after `step` steps, then its receipt, then drop states older than the newest two.
+
+        Raises:
+            UserError: It could not be written; says why, and which states are kept.
+        """
+        try:
+            write_state(self._path(step), step, state)
+        except OSError as error:
+            raise UserError(self._failure(step, error)) from error
+        self._damaged.discard(step)
+        self._drop_old()
 
     def newest(self) -> tuple[int, dict[str, Any]] | None:
         """Return the newest whole state and its step; None where there is none.
 
-        A state whose bytes do not match its digest is named in the log, and an older one is used.
+        A state that is not what its receipt says is named in the log, and an older one is used.
         """
         for step in reversed(self._steps()):
-            if self._is_whole(step):
-                return step, torch.load(self._path(step), map_location="cpu", weights_only=True)
-            log.warning("%s is damaged; going back to an older state", self._path(step))
+            try:
+                return step, read_state(self._path(step))
+            except DamagedStateError as damage:
+                self._damaged.add(step)
+                log.warning("%s %s; going back to an older state", self._path(step), damage)
         return None
 
     def has_any(self) -> bool:
         """Tell whether there is a whole state that a run continues from."""
-        return any(self._is_whole(step) for step in reversed(self._steps()))
-
-    def _is_whole(self, step: int) -> bool:
-        path = self._path(step)
-        receipt = json.loads(path.with_suffix(".json").read_text())
-        return path.is_file() and file_digest(path) == receipt["sha256"]
+        return any(is_whole(self._path(step)) for step in reversed(self._steps()))
 
     def remove(self) -> None:
-        """Delete all states of the run, once its outputs are published."""
-        shutil.rmtree(self.parent)
+        """Delete all states of the run, other recipes' included, once its outputs are published.
+
+        The folder is given another name first, lock and all: whoever asks for its name from then on finds nothing,
+        and whatever is left of it, after a kill or on a file system that keeps open files, the next owner clears away.
+        """
+        removed = self.parent.with_name(f".{self.parent.name}.{os.getpid()}.removed")
+        self.parent.rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
+
+    def _create(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.recipe is not None and not self._recipe_path.exists():
+            publish_json(self._recipe_path, self.recipe)
+
+    def _clear(self) -> None:
+        for scratch in self.parent.glob("*/.step-*.tmp"):
+            scratch.unlink()
+        for removed in self.parent.parent.glob(f".{self.parent.name}.*.removed"):
+            shutil.rmtree(removed, ignore_errors=True)
+
+    def _tell_changes(self) -> None:
+        """Log why a run whose recipe was changed begins anew."""
+        others = [receipt for receipt in self.parent.glob("*/step-*.json") if receipt.parent != self.folder]
+        if others and not self._steps():
+            newest = max(others, key=lambda receipt: receipt.stat().st_mtime)
+            log.warning(
+                "the states in %s are of another recipe (%s); the run begins anew, and removes them when it publishes",
+                newest.parent,
+                describe_changes(newest.parent / self._recipe_path.name, self._recipe_path),
+            )
+
+    def _drop_old(self) -> None:
+        kept = [step for step in self._steps() if step not in self._damaged][-_KEPT:]
+        for step in set(self._steps()) - set(kept):
+            # The receipt goes first: a kill in between leaves a state without receipt, which is never read.
+            receipt_path(self._path(step)).unlink(missing_ok=True)
+            self._path(step).unlink(missing_ok=True)
+            self._damaged.discard(step)
+
+    def _failure(self, step: int, error: OSError) -> str:
+        kept = [str(older) for older in self._steps() if older != step and is_whole(self._path(older))]
+        states = f"the states of steps {' and '.join(kept)} are kept" if kept else "no older state is kept"
+        reason = error.strerror or str(error)
+        return (
+            f"the state of step {step} cannot be written to {self.folder} ({reason}); {states}; mend it and run again"
+        )
 
     def _steps(self) -> list[int]:
-        return sorted(int(path.stem.removeprefix("step-")) for path in self.folder.glob("step-*.json"))
+        return sorted({int(path.stem.removeprefix("step-")) for path in self.folder.glob("step-*")})
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:09d}.pt"
+
+    @property
+    def _recipe_path(self) -> Path:
+        return self.folder / "recipe.json"
