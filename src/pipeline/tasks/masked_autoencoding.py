@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from pipeline.batches.augmentation import augment, plain
 from pipeline.batches.batch import IMAGES_ONLY, Companions, ImageBatch
 from pipeline.models.encoder import normalise
+from pipeline.models.layers import layer_numbers
 from pipeline.models.masked_autoencoder import MaskedAutoencoder, MaskedPrediction
 from pipeline.records.randomness import keyed_uniforms
 from pipeline.settings.pretraining import PretrainingSettings
@@ -38,6 +39,11 @@ class MaskedAutoencoding(nn.Module):
     def validate(self, batch: ImageBatch) -> dict[str, Tensor]:
         """Return the loss without augmentation, under masks that stay the same for the whole run."""
         return {"loss": self.reconstruction_loss(self.predict_fixed(batch))}
+
+    def layers(self) -> dict[str, int]:
+        """Return the number of the layer of each parameter, by name; the decoder is one more than the last block."""
+        names = (name for name, _ in self.named_parameters())
+        return layer_numbers(names, "model.encoder.", len(self.model.encoder.blocks))
 
     def predict_fixed(self, batch: ImageBatch) -> MaskedPrediction:
         """Return the prediction without augmentation, under the fixed masks of validation."""
