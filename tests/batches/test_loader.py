@@ -82,7 +82,7 @@ def assert_equal_parts(one: object, other: object) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(way) or "plain")
 def test_batches_are_the_same_for_any_number_of_threads_and_any_start(indexes: list[Path], way: dict[str, Any]) -> None:
     whole = read(indexes, 0, 9, threads=1, **way)
-    for threads, first in [(4, 0), (1, 4), (3, 8)]:
+    for threads, first in [(4, 0), (1, 4), (3, 8), (0, 3)]:
         assert_equal(read(indexes, first, 9, threads, **way), whole[first:])
 
 
@@ -121,6 +121,59 @@ def test_processes_share_a_batch_without_overlap(indexes: list[Path], world: int
         np.testing.assert_array_equal(np.concatenate([part[step].epochs for part in parts]), batch.epochs)
 
 
+@given(st.integers(1, 4), st.integers(1, 3), st.data())
+@hypothesis_settings(max_examples=15)
+def test_parts_of_all_processes_are_the_batch_in_order(
+    indexes: list[Path], world: int, parts: int, data: st.DataObject
+) -> None:
+    batch = data.draw(st.integers(world * parts, 20))
+    whole = read(indexes, 1, 4, threads=0, batch=batch)
+    shares = [read(indexes, 1, 4, batch=batch, share=Share(rank, world), parts=parts) for rank in range(world)]
+    for step, wanted in enumerate(whole):
+        taken = [part for share in shares for part in share[step * parts : (step + 1) * parts]]
+        np.testing.assert_array_equal(np.concatenate([part.indices for part in taken]), wanted.indices)
+        np.testing.assert_array_equal(np.concatenate([part.epochs for part in taken]), wanted.epochs)
+        sizes = list(map(len, taken))
+        assert min(sizes) >= 1
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_pixels_of_parts_are_those_of_the_batch(indexes: list[Path]) -> None:
+    whole = read(indexes, 0, 3, batch=7)
+    parts = read(indexes, 0, 3, batch=7, parts=3)
+    for step, batch in enumerate(whole):
+        images = [image for part in parts[3 * step : 3 * step + 3] for image in planes_of(part.images)]
+        for ours, theirs in zip(images, planes_of(batch.images), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("mixing", [None, {"first": 1.0, "second": 4.0}])
+def test_the_keys_of_a_step_name_corpus_and_image_of_its_whole_batch(
+    indexes: list[Path], mixing: dict[str, float] | None
+) -> None:
+    whole = read(indexes, 0, 5, batch=6, mixing=mixing)
+    with Samples(indexes, TRAIN) as samples:
+        loader = TrainingLoader(samples, 6, seed=3, threads=1, mixing=mixing, share=Share(1, 3))
+        for step, batch in enumerate(whole):
+            folders = [samples.shard(int(position)).parent.name for position in batch.indices]
+            names = [samples.key(int(position)) for position in batch.indices]
+            assert loader.keys(step) == [f"{folder}/{name}" for folder, name in zip(folders, names, strict=True)]
+
+
+def test_without_threads_a_batch_is_read_when_it_is_asked_for(index: Path) -> None:
+    with Samples([index], TRAIN) as samples:
+        loader = TrainingLoader(samples, 1, seed=3, threads=0)
+        before = threading.active_count()
+        batches = loader.batches(0, 14)
+        next(batches)
+        assert threading.active_count() == before
+        (second,) = loader.keys(1)
+        key = second.removeprefix("corpus/")
+        damage(index, key, "bit flip")
+        with pytest.raises(UserError, match=f"'{key}'"):
+            next(batches)
+
+
 def test_mixing_names_every_corpus_and_no_other(indexes: list[Path]) -> None:
     swapped = {"second": 1.0, "first": 2.0}
     assert_equal(read(indexes, 0, 4, mixing=swapped), read(indexes, 0, 4, mixing={"first": 2.0, "second": 1.0}))
@@ -143,6 +196,8 @@ def test_training_without_a_sample_of_some_corpus_is_refused(
 def test_a_process_without_an_image_is_refused(indexes: list[Path]) -> None:
     with pytest.raises(UserError, match="batch_size 5 is less than one image for each of 6 processes"):
         read(indexes, 0, 1, share=Share(0, 6))
+    with pytest.raises(UserError, match="one image for each of 3 processes in each of 2 parts"):
+        read(indexes, 0, 1, share=Share(0, 3), parts=2)
 
 
 @pytest.mark.parametrize("read_size", [None, 16])
@@ -209,6 +264,7 @@ def test_companions_that_no_image_of_a_batch_has_are_zeros(indexes: list[Path]) 
 def test_reading_in_order_gives_every_sample_once(indexes: list[Path]) -> None:
     with Samples(indexes, TRAIN) as samples:
         batches = list(fixed_batches(samples, 7, np.arange(len(samples)), threads=2))
+        assert_equal(fixed_batches(samples, 7, np.arange(len(samples)), threads=0), batches)
     assert [len(batch) for batch in batches] == [7, 7, 3]
     assert np.concatenate([batch.indices for batch in batches]).tolist() == list(range(17))
     assert not np.concatenate([batch.epochs for batch in batches]).any()

@@ -1,6 +1,7 @@
 """Batches of uint8 images and their companions, the same for any number of threads."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product, starmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ class TrainingLoader:
         mixing: Mapping[str, float] | None = None,
         share: Share = WHOLE_BATCH,
         pinned: bool = False,
+        parts: int = 1,
     ) -> None:
         """Prepare to read.
 
@@ -38,38 +40,54 @@ class TrainingLoader:
             samples: What is trained on. Damaged ones are replaced where they have a quarantine that tolerates them.
             batch_size: Images per step, over all processes.
             seed: Key of the order, and of replacements.
-            threads: Threads that read and decode.
+            threads: Threads that read and decode while batches are computed on; 0 to read between them.
             companions: What is read beside the images.
             read_size: Short side, pixels, that images need at least have; larger ones are decoded at the smallest
                 eighth that has it. Unset, as stored.
             mixing: Relative number of images from each corpus, by its name; unset, each image appears once per epoch.
             share: Which part of each batch this process reads.
             pinned: Whether images, masks and gaze maps lie in page-locked memory, for batches that go to a GPU.
+            parts: Batches that this process's part of a step's batch is cut into.
 
         Raises:
             UserError: A corpus has no samples, or no weight or too small a one, no sample has a companion, or there are
-                fewer images in a batch than processes.
+                fewer images in a batch than processes, or parts of all processes.
         """
-        if batch_size < share.world:
-            raise UserError(f"batch_size {batch_size} is less than one image for each of {share.world} processes")
+        if batch_size < share.world * parts:
+            taken = f" in each of {parts} parts" if parts > 1 else ""
+            raise UserError(
+                f"batch_size {batch_size} is less than one image for each of {share.world} processes{taken}"
+            )
         self._batch_size = batch_size
         self._threads = threads
-        self._share = share
+        self._shares = [Share(share.rank * parts + part, share.world * parts) for part in range(parts)]
         self._order = _order(samples, mixing, seed)
         self._reader = SampleReader(samples, companions, read_size)
         self._read = _reading(self._reader, seed)
         self._memory = BatchMemory(pinned)
 
     def batches(self, first_step: int, last_step: int) -> Iterator[ImageBatch]:
-        """Yield this process's part of the batches of steps first_step (inclusive) to last_step (exclusive).
+        """Yield this process's parts of the batches of steps first_step (inclusive) to last_step (exclusive).
 
-        Close the iterator, or let it go, to end the reading early. Raises as `Samples.image` does; with a quarantine,
-        `UserError` where more samples are damaged than it tolerates.
+        Each step gives as many as the loader has `parts`, in order. Close the iterator, or let it go, to end the
+        reading early. Raises as `Samples.image` does; with a quarantine, `UserError` where more samples are damaged
+        than it tolerates.
         """
-        yield from read_ahead(map(self._assembly, range(first_step, last_step)), self._threads)
+        wanted = product(range(first_step, last_step), self._shares)
+        yield from read_ahead(starmap(self._assembly, wanted), self._threads)
 
-    def _assembly(self, step: int) -> Assembly:
-        keys = self._order.at(self._share.places(step, self._batch_size))
+    def keys(self, step: int) -> list[str]:
+        """Return `corpus/key` of every image of a step's batch, over all processes, as drawn: none is replaced."""
+        _, positions = self._order.at(WHOLE_BATCH.places(step, self._batch_size))
+        samples = self._reader.samples
+        corpora = np.searchsorted(np.cumsum(samples.corpus_sizes), positions, side="right")
+        return [
+            f"{samples.corpora[corpus]}/{samples.key(position)}"
+            for corpus, position in zip(corpora.tolist(), positions.tolist(), strict=True)
+        ]
+
+    def _assembly(self, step: int, share: Share) -> Assembly:
+        keys = self._order.at(share.places(step, self._batch_size))
         return Assembly(keys, self._reader, self._read, self._memory)
 
 
@@ -84,8 +102,9 @@ def fixed_batches(
 ) -> Iterator[ImageBatch]:
     """Yield the samples at the given positions in that order, all of epoch 0; the last batch may be smaller.
 
-    Those that go to a GPU lie best in `pinned`, page-locked, memory. Nothing is replaced: raises as `Samples.image`
-    does for any damage, whatever the samples' quarantine, and `UserError` where no sample has a companion.
+    Without threads each batch is read when it is asked for. Those that go to a GPU lie best in `pinned`, page-locked,
+    memory. Nothing is replaced: raises as `Samples.image` does for any damage, whatever the samples' quarantine, and
+    `UserError` where no sample has a companion.
     """
     reader, memory = SampleReader(samples, companions, read_size), BatchMemory(pinned)
     parts = (positions[start : start + batch_size] for start in range(0, len(positions), batch_size))

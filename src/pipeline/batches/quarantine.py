@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.records.errors import UserError
@@ -13,14 +14,14 @@ class Quarantine:
 
     The list holds shard, key and reason of each sample, a JSON object per line. The keys of some corpora
     hold numbers of patients, so it belongs with the run's other files and goes nowhere that these do
-    not. One process writes to a file, from any of its threads.
+    not. One process writes to a file, from any of its threads; what others list is read at the start.
     """
 
-    def __init__(self, path: Path, max_bad: int, continues: bool) -> None:
+    def __init__(self, path: Path, max_bad: int, continues: bool, others: Iterable[Path] = ()) -> None:
         """Begin the list at `path` anew, or go on with that of a run that continues from a saved state.
 
-        `max_bad` samples are tolerated in all. Raises `UserError` where more are listed already, or for a line that
-        lists none.
+        `others` are the lists of the run's other processes, read where it continues. `max_bad` samples are tolerated
+        in all. Raises `UserError` where more are listed already, or for a line that lists none.
         """
         if not continues:
             path.unlink(missing_ok=True)
@@ -28,7 +29,9 @@ class Quarantine:
         self.max_bad = max_bad
         self._log = EventLog(path)
         self._lock = threading.Lock()
-        self._reasons = _read(path) if path.is_file() else {}
+        self._reasons: dict[tuple[str, str], str] = {}
+        for listing in {path, *others} if continues else ():
+            self._reasons |= _read(listing) if listing.is_file() else {}
         self._require_tolerable(f"{path} lists them")
 
     def __contains__(self, sample: tuple[str, str]) -> bool:

@@ -15,8 +15,21 @@ def read_ahead(assemblies: Iterable[Assembly], threads: int) -> Generator[ImageB
     """Yield finished batches in order, while `threads` threads read on.
 
     At most four batches are held at a time, that of the caller among them. When the caller stops, or a
-    sample raises, what waits is cancelled, and no thread is left.
+    sample raises, what waits is cancelled, and no thread is left. Without threads each batch is read by the
+    caller's own when it is asked for.
     """
+    if threads:
+        yield from _read_by_threads(assemblies, threads)
+    else:
+        yield from map(_read_whole, assemblies)
+
+
+def _read_whole(assembly: Assembly) -> ImageBatch:
+    assembly.fill(range(len(assembly)))
+    return assembly.finish()
+
+
+def _read_by_threads(assemblies: Iterable[Assembly], threads: int) -> Generator[ImageBatch, None, None]:
     pool = ThreadPoolExecutor(threads, thread_name_prefix="reader")
     waiting: deque[tuple[Assembly, list[Future[None]]]] = deque()
     try:

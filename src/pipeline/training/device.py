@@ -1,18 +1,26 @@
 """Where tensors live, and what makes their sums repeatable."""
 
+import os
+
 import torch
 
 
-def prepare_device(threads: int) -> torch.device:
-    """Return the GPU where there is one, else the CPU, set up so that equal inputs give equal bytes.
+def prepare_device(threads: int, local_rank: int = 0) -> torch.device:
+    """Return a process's own GPU where there are any, else the CPU, set up so that equal inputs give equal bytes.
 
-    On a GPU some operators have no such variant; torch then warns.
+    Of the GPUs that the process sees it is number `local_rank`. On a GPU some operators have no such variant; torch
+    then warns. `threads` CPU threads compute in this process.
     """
+    # cuBLAS reads it when it starts, and has no repeatable sums without it (spec performance 5).
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     # Would write every new tensor twice; nothing here reads memory before it is written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
 
 
 def describe_device(device: torch.device) -> str:
