@@ -11,9 +11,21 @@ from typing import Any
 PACKAGE = "pipeline"
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 CHANGE_NO_RESULT = frozenset(
-    PACKAGE_ROOT / "records" / name for name in ("errors.py", "logs.py", "progress.py", "redaction.py")
+    PACKAGE_ROOT / f"{name}.py"
+    for name in (
+        "records/errors",
+        "records/logs",
+        "records/progress",
+        "records/redaction",
+        "training/deadline",
+        "training/lease",
+        "training/slurm",
+        "training/stopping",
+        "training/utilisation",
+    )
 )
-"""Files that word what people read; an edit to them is no reason to compute anything again."""
+"""Files that word what people read, or say when and where a job runs; an edit to them is no reason to compute anything
+again."""
 
 
 def file_digest(path: Path) -> str:
