@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,38 @@ def test_a_job_that_fails_says_how_far_it_came(clock: Clock, caplog: pytest.LogC
         progress.advance(2)
         raise KeyError
     assert caplog.messages == ["training: 2/10 images, 2.00 images/s, 0:00:04 left"]
+
+
+def test_facts_are_shown_from_then_on_in_the_order_in_which_they_first_came(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pipeline")
+    with Progress("training", 400) as progress:
+        for loss in ("0.5000", "0.2500"):
+            progress.tell(loss=loss, MFU="31 %")
+            progress.tell(memory="3.1 GB")
+            clock.now += LINE_SECONDS
+            progress.advance(100, waited=3)
+    assert caplog.messages[:2] == [
+        "training: 100/400 images, 3.33 images/s, data wait 10 %, loss 0.5000, MFU 31 %, memory 3.1 GB, 0:01:30 left",
+        "training: 200/400 images, 3.33 images/s, data wait 10 %, loss 0.2500, MFU 31 %, memory 3.1 GB, 0:01:00 left",
+    ]
+
+
+def test_facts_may_be_told_while_another_thread_counts(clock: Clock) -> None:
+    def tell() -> None:
+        for number in range(500):
+            progress.tell(**{f"fact{number}": "new"})
+
+    def count() -> None:
+        for _ in range(500):
+            clock.now += LINE_SECONDS
+            progress.advance(1)
+
+    with Progress("training", 1000) as progress, ThreadPoolExecutor() as threads:
+        acting = [threads.submit(act) for act in (tell, count, tell, count)]
+    assert not any(act.exception() for act in acting)
+    assert progress.done == 1000
 
 
 def test_threads_may_count_together() -> None:

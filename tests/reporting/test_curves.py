@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.records.errors import UserError
 from pipeline.records.events import EventLog
-from pipeline.reporting.curves import draw_loss_curve, extremes, read_history, smooth
+from pipeline.reporting.curves import draw_loss_curve, extremes, read_curves, smooth
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60)
 
@@ -26,17 +26,17 @@ def test_after_a_resume_the_later_value_of_a_step_counts(tmp_path: Path) -> None
     log.append({"event": "validation", "step": 6, "loss": 9.0})
     log_steps(log, range(4, 8), loss=0.5)
     log.append({"event": "validation", "step": 8, "loss": 0.6})
-    history = read_history(log.path)
-    assert history.losses == {1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 0.5, 6: 0.5, 7: 0.5, 8: 0.5}
-    assert history.validation_losses == {8: 0.6}
-    assert history.resumes == [4]
+    curves = read_curves(log.path)
+    assert curves.losses == {1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 0.5, 6: 0.5, 7: 0.5, 8: 0.5}
+    assert curves.validation_losses == {8: 0.6}
+    assert curves.resumes == [4]
 
 
 def test_unknown_events_are_passed_over(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "history.jsonl")
     log.append({"event": "saved", "step": 1})
     log_steps(log, range(2), loss=1)
-    assert read_history(log.path).losses == {1: 1.0, 2: 1.0}
+    assert read_curves(log.path).losses == {1: 1.0, 2: 1.0}
 
 
 def test_a_history_without_steps_is_refused(tmp_path: Path) -> None:

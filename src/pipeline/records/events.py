@@ -1,6 +1,7 @@
 """The event log: one JSON object per line, appended as things happen."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,8 @@ class EventLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file():
             content = path.read_bytes()
-            os.truncate(path, content.rfind(b"\n") + 1)
+            if not content.endswith(b"\n"):
+                os.truncate(path, content.rfind(b"\n") + 1)
         self.path = path
 
     def append(self, event: Mapping[str, str | int | float | bool | None]) -> None:
@@ -33,3 +35,21 @@ def read_events(path: Path) -> Iterator[Event]:
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
         if line.endswith("\n"):
             yield json.loads(line)
+
+
+def read_history(path: Path) -> list[Event]:
+    """Return the events of a run's log that count.
+
+    A `start` at a step takes the place of all that was logged beyond that step before it: the life of the run that
+    logged it was lost, and the run went on from that step. This is the one rule by which a history is read.
+    """
+    kept: list[Event] = []
+    last_kept = math.inf
+    for event in reversed(list(read_events(path))):
+        step = event.get("step")
+        if isinstance(step, int) and step > last_kept:
+            continue
+        kept.append(event)
+        if event.get("event") == "start" and isinstance(step, int):
+            last_kept = step
+    return kept[::-1]

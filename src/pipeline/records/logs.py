@@ -12,8 +12,10 @@ from pipeline.records.redaction import redact, redacted_traceback
 
 
 @contextlib.contextmanager
-def rule_log(path: str, confidential: bool = False) -> Iterator[logging.Logger]:
+def rule_log(path: str, confidential: bool = False, begins: bool = True) -> Iterator[logging.Logger]:
     """Send log lines to `path` and to the terminal while a rule's stage runs.
+
+    The process that `begins` a log empties it; those that it starts append to it.
 
     A `UserError` ends the process with its one sentence; any other exception leaves its traceback
     in the log as well. Where the corpus is `confidential`, lines are masked, warnings are caught and
@@ -21,7 +23,7 @@ def rule_log(path: str, confidential: bool = False) -> Iterator[logging.Logger]:
     raised but without its message, so that whoever would have caught it prints nothing of a patient.
     """
     logger = logging.getLogger("pipeline")
-    with _handlers(Path(path), confidential):
+    with _handlers(Path(path), confidential, begins):
         try:
             yield logger
         except UserError as error:
@@ -37,11 +39,13 @@ def rule_log(path: str, confidential: bool = False) -> Iterator[logging.Logger]:
 
 
 @contextlib.contextmanager
-def _handlers(path: Path, confidential: bool) -> Iterator[None]:
+def _handlers(path: Path, confidential: bool, begins: bool) -> Iterator[None]:
     """Attach a file and the terminal to every logger, those of other packages included."""
     path.parent.mkdir(parents=True, exist_ok=True)
     formatter = _RedactingFormatter if confidential else logging.Formatter
-    file_handler, terminal = logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)
+    if begins:
+        path.write_bytes(b"")
+    file_handler, terminal = logging.FileHandler(path), logging.StreamHandler(sys.stderr)
     file_handler.setFormatter(formatter("%(asctime)s %(message)s"))
     terminal.setFormatter(formatter("%(message)s"))
     root = logging.getLogger()

@@ -24,7 +24,7 @@ LIVE_SECONDS = 0.5
 class Progress:
     """Count what a job has done and tell it from time to time; leaving the `with` block tells what it came to.
 
-    `advance` may be called from several threads, and takes less than a microsecond while nothing is due.
+    `advance` and `tell` may be called from several threads, and take less than a microsecond while nothing is due.
     """
 
     def __init__(self, what: str, total: int, unit: str = "images") -> None:
@@ -34,6 +34,7 @@ class Progress:
         self.unit = unit
         self.done = 0
         self.waited = 0.0
+        self._facts: dict[str, str] = {}
         self._lock = Lock()
         self._live: _LiveLine | None = None
         self._began = self._due = 0.0
@@ -47,7 +48,8 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._live:
             self._live.end()
-        log.info("%s", self._line(monotonic()))
+        with self._lock:
+            log.info("%s", self._line(monotonic()))
 
     def advance(self, count: int, waited: float = 0.0) -> None:
         """Count units that are done, and the seconds that the job waited for their data."""
@@ -58,6 +60,14 @@ class Progress:
             if now >= self._due:
                 self._due = now + self._interval
                 self._show(self._line(now))
+
+    def tell(self, **facts: str) -> None:
+        """Show named facts in the line from now on, as in `tell(loss="0.1234")`, in the order in which they first came.
+
+        A name that was told before takes its new value. The line is drawn when it is due, so this costs little.
+        """
+        with self._lock:
+            self._facts.update(facts)
 
     @property
     def _interval(self) -> float:
@@ -76,6 +86,7 @@ class Progress:
         parts = [f"{self.what}: {self.done:,}/{self.total:,} {self.unit}", f"{_readable(rate)} {self.unit}/s"]
         if self.waited:
             parts.append(f"data wait {100 * self.waited / seconds:.0f} %")
+        parts += [f"{name} {value}" for name, value in self._facts.items()]
         if 0 < self.done < self.total:
             parts.append(f"{timedelta(seconds=round((self.total - self.done) / rate))} left")
         return ", ".join(parts)

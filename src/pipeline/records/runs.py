@@ -3,10 +3,28 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
+_STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class BatchRecord(BaseModel):
+    """State how the images of a step were shared out when the run ended."""
+
+    model_config = _STRICT
+
+    images: int
+    """Images of a step, over all devices."""
+    device_batch: int
+    """Images that a device took at once, at most."""
+    accumulation: int
+    """Parts in which each device took its share, one after the other."""
+    processes: int
+    """Processes, one per device, over all nodes."""
+
+
 class RunRecord(BaseModel):
     """Name inputs, recipe and outputs of a run by their digests."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = _STRICT
 
     run: str
     """Name of the run in the configuration."""
@@ -25,12 +43,14 @@ class RunRecord(BaseModel):
     weights: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Digest of the published weights of the whole model."""
     steps: int
-    """Optimiser steps taken."""
+    """Optimiser steps taken; fewer than planned where the run ended early."""
+    batch: BatchRecord
+    """How a step's images were shared out."""
     device: str
     """Where it was trained."""
     decoder: str
     """Name and version of the JPEG decoder; another one may give pixels that differ by a gray level."""
     threads: int
-    """CPU threads; equal bytes are promised for equal threads."""
+    """CPU threads of the job on each node; equal bytes are promised for equal threads and an equal batch record."""
     versions: dict[str, str]
     """Versions of Python and the packages that shape the numbers."""

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from pipeline.records.errors import UserError
-from pipeline.records.events import Event, read_events
+from pipeline.records.events import Event, read_history
 from pipeline.reporting.style import BLUE, GRAY, VERMILION, drawing
 
 MOST_BINS = 500
@@ -16,31 +16,24 @@ MOST_BINS = 500
 
 
 @dataclass
-class History:
-    """Hold what a run logged, by step; a step that a resumed run repeats holds its later value."""
+class Curves:
+    """Hold what a run logged, by step."""
 
     losses: dict[int, float] = field(default_factory=dict)
     learning_rates: dict[int, float] = field(default_factory=dict)
     validation_losses: dict[int, float] = field(default_factory=dict)
     resumes: list[int] = field(default_factory=list)
-
-    def start(self, step: int) -> None:
-        """Go on from `step`: what an earlier life logged beyond it was lost with that life."""
-        if step > 0:
-            self.resumes.append(step)
-        for curve in (self.losses, self.learning_rates, self.validation_losses):
-            for later in [logged for logged in curve if logged > step]:
-                del curve[later]
+    """Steps after which the run was stopped and went on."""
 
 
-def read_history(path: Path) -> History:
+def read_curves(history: Path) -> Curves:
     """Read a run's event log. Raises `UserError` where it holds no training step."""
-    history = History()
-    for event in read_events(path):
-        _add(history, event)
-    if not history.losses:
-        raise UserError(f"{path} holds no training step to draw; let the run log at least one step.")
-    return history
+    curves = Curves()
+    for event in read_history(history):
+        _add(curves, event)
+    if not curves.losses:
+        raise UserError(f"{history} holds no training step to draw; let the run log at least one step.")
+    return curves
 
 
 def smooth(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
@@ -66,7 +59,7 @@ def draw_loss_curve(history: Path, figure: Path, title: str) -> None:
     A thin vertical line marks each step from which the run was resumed. Raises `UserError` where the
     history holds no training step.
     """
-    curves = read_history(history)
+    curves = read_curves(history)
     with drawing(figure, width=7.2, height=4.2) as canvas:
         canvas.set_layout_engine("constrained")
         losses, rates = canvas.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -79,23 +72,23 @@ def draw_loss_curve(history: Path, figure: Path, title: str) -> None:
         losses.legend(loc="upper right")
 
 
-def _add(history: History, event: Event) -> None:
+def _add(curves: Curves, event: Event) -> None:
     match event:
-        case {"event": "start", "step": int(step)}:
-            history.start(step)
+        case {"event": "start", "step": int(step)} if step > 0:
+            curves.resumes.append(step)
         case {
             "event": "step",
             "step": int(step),
             "loss": float() | int() as loss,
             "lr": float() | int() as rate,
         }:
-            history.losses[step] = loss
-            history.learning_rates[step] = rate
+            curves.losses[step] = loss
+            curves.learning_rates[step] = rate
         case {"event": "validation", "step": int(step), "loss": float() | int() as loss}:
-            history.validation_losses[step] = loss
+            curves.validation_losses[step] = loss
 
 
-def _draw_losses(axes: Axes, curves: History) -> None:
+def _draw_losses(axes: Axes, curves: Curves) -> None:
     steps, losses = _arrays(curves.losses)
     raw = extremes(losses, MOST_BINS)
     axes.plot(steps[raw], losses[raw], color=BLUE, alpha=0.35, linewidth=0.6)
@@ -110,7 +103,7 @@ def _draw_losses(axes: Axes, curves: History) -> None:
     axes.set_ylabel("loss")
 
 
-def _draw_learning_rate(axes: Axes, curves: History) -> None:
+def _draw_learning_rate(axes: Axes, curves: Curves) -> None:
     steps, rates = _arrays(curves.learning_rates)
     shown = np.unique(np.linspace(0, len(steps) - 1, 2 * MOST_BINS).astype(np.int64))
     axes.plot(steps[shown], rates[shown], color=GRAY, linewidth=1.2)
