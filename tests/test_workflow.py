@@ -114,15 +114,16 @@ def test_a_comparison_is_made_under_a_protocol_that_both_encoders_share(edited: 
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [
-        ("src/pipeline/training/loop.py", "import logging\n", "# a comment\nimport logging\n"),
+        ("src/pipeline/training/loop.py", "import torch\n", "# a comment\nimport torch\n"),
         (
             "src/pipeline/tasks/masked_autoencoding.py",
             "Return the training loss of a batch",
             "Give the loss of a batch",
         ),
-        ("src/pipeline/settings/pretraining.py", "Images per step, over all devices.", "Global batch."),
+        ("src/pipeline/settings/training.py", "Images per step, over all devices.", "Global batch."),
         ("workflow/scripts/pretrain_encoder.py", "Hand rule", "Give rule"),
         ("src/pipeline/records/progress.py", "LINE_SECONDS = 30.0", "LINE_SECONDS = 60.0"),
+        ("src/pipeline/training/slurm.py", "_SIGNAL_SECONDS = 180.0", "_SIGNAL_SECONDS = 240.0"),
         ("profiles/local/config.yaml", 'mem="2GB"', 'mem="3GB"'),
         ("workflow/rules/pretrain.smk", 'runtime="2d"', 'runtime="3d"'),
         ("workflow/rules/pretrain.smk", 'mem="16GB"', 'mem="64GB"'),

@@ -65,3 +65,12 @@ def confidential_benchmark(wildcards):
 def confidential_run(wildcards):
     """Tell whether any corpus of a run may not show in a log."""
     return bool(confidential(config["pretrain"][wildcards.run]["corpora"]))
+
+
+def growing(amount, unit):
+    """Ask for memory or time, and for as much again with each further try; the one before may have run short."""
+
+    def asked(wildcards, attempt):
+        return f"{amount * attempt}{unit}"
+
+    return asked

@@ -14,9 +14,10 @@ rule extract_features:
         "<benchmarks>/extract_features/{encoder}/{corpus}.jsonl"
     threads: 2
     resources:
+        nodes=1,
         gpu=1,
-        mem="16GB",
-        runtime="4h",
+        mem=growing(16, "GB"),
+        runtime=growing(4, "h"),
     params:
         settings=lookup(dpath="features", within=config),
         confidential=confidential_corpus,
@@ -43,8 +44,8 @@ rule evaluate_benchmark:
         "<benchmarks>/evaluate_benchmark/{benchmark}/{encoder}/{protocol}.jsonl"
     threads: 1
     resources:
-        mem="8GB",
-        runtime="1h",
+        mem=growing(8, "GB"),
+        runtime=growing(1, "h"),
     params:
         settings=lookup(dpath="benchmarks/{benchmark}", within=config),
         probe=lookup(dpath="protocols/{protocol}/probe", within=config),
@@ -75,7 +76,7 @@ rule compare_encoders:
         control="|".join(config["controls"]),
     threads: 1
     resources:
-        mem="4GB",
+        mem=growing(4, "GB"),
         runtime="30m",
     params:
         bootstrap=lookup(dpath="bootstrap", within=config),

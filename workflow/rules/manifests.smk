@@ -12,8 +12,8 @@ rule build_manifest:
         "<benchmarks>/build_manifest/{corpus}.jsonl"
     threads: 1
     resources:
-        mem="4GB",
-        runtime="1h",
+        mem=growing(4, "GB"),
+        runtime=growing(1, "h"),
     params:
         source=own_source,
         lenders=lender_sources,
@@ -47,8 +47,8 @@ rule audit_leakage:
         "<benchmarks>/audit_leakage.jsonl"
     threads: 1
     resources:
-        mem="8GB",
-        runtime="1h",
+        mem=growing(8, "GB"),
+        runtime=growing(1, "h"),
     params:
         pairs=audited_pairs(),
         settings=lookup(dpath="audit", within=config),

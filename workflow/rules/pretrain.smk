@@ -21,9 +21,13 @@ rule pretrain_encoder:
         run="|".join(config["pretrain"]),
     threads: 8
     resources:
+        nodes=1,
+        processes=0,
         gpu=1,
-        mem="16GB",
-        runtime="2d",
+        device_batch=0,
+        checkpoint_minutes=10,
+        mem=growing(16, "GB"),
+        runtime="1d",
     params:
         settings=lookup(dpath="pretrain/{run}", within=config),
         confidential=confidential_run,
@@ -119,7 +123,7 @@ rule draw_reconstructions:
         "<benchmarks>/draw_reconstructions/{run}.jsonl"
     threads: 2
     resources:
-        mem="8GB",
+        mem=growing(8, "GB"),
         runtime="10m",
     params:
         confidential=confidential_run,

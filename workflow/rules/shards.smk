@@ -18,8 +18,8 @@ rule write_shards:
         parts="[0-9]+",
     threads: 4
     resources:
-        mem="8GB",
-        runtime="12h",
+        mem=growing(8, "GB"),
+        runtime=growing(4, "h"),
     params:
         source=own_source,
         lenders=of_images(lender_sources),
@@ -44,8 +44,8 @@ rule index_shards:
         "<benchmarks>/index_shards/{corpus}.jsonl"
     threads: 1
     resources:
-        mem="4GB",
-        runtime="1h",
+        mem=growing(4, "GB"),
+        runtime=growing(1, "h"),
     params:
         confidential=confidential_corpus,
         code=script_code("index_shards"),

@@ -13,7 +13,7 @@ rule fetch_corpus:
     threads: 1
     resources:
         connections=connections,
-        mem="4GB",
+        mem=growing(4, "GB"),
         runtime="12h",
         origin=origin,
         advice=advice,

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.records.logs import rule_log
 from pipeline.settings.base import parse
+from pipeline.settings.hardware import Hardware
 from pipeline.settings.pretraining import PretrainingSettings
-from pipeline.stages.pretrain_encoder import Run, pretrain_encoder
+from pipeline.stages.pretrain_encoder import pretrain_encoder
+from pipeline.stages.training_run import Run
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -19,6 +21,16 @@ with rule_log(snakemake.log[0], snakemake.params.confidential):
         code=snakemake.params.code,
         encoder_folder=Path(snakemake.output.encoder).parent,
         run_folder=Path(snakemake.output.weights).parent,
-        threads=snakemake.threads,
+        hardware=Hardware(
+            threads=snakemake.threads,
+            nodes=snakemake.resources.nodes,
+            processes=snakemake.resources.processes,
+            gpus=snakemake.resources.gpu,
+            device_batch=snakemake.resources.device_batch,
+            checkpoint_minutes=snakemake.resources.checkpoint_minutes,
+            runtime_minutes=snakemake.resources.runtime,
+        ),
+        log=Path(snakemake.log[0]),
+        confidential=snakemake.params.confidential,
     )
     pretrain_encoder(run)

@@ -15,7 +15,7 @@ class Hardware(Settings):
     processes: int = Field(default=0, ge=0)
     """Processes on each node, one per device; 0 for one per GPU that the job has, or one where it has none."""
     gpus: int = Field(default=0, ge=0)
-    """GPUs on each node that the job may use; where a machine has fewer, all that it has."""
+    """GPUs that the job holds for itself where no cluster hands them out, all where the machine has fewer; 0 for none."""
     device_batch: int = Field(default=0, ge=0)
     """Images that a device takes at once, at most; 0 for its whole part of the batch."""
     readers: int | None = Field(default=None, ge=0)

@@ -17,7 +17,7 @@ class PhaseSettings(Settings):
 
 
 class EarlyStoppingSettings(Settings):
-    """End a run whose validation loss no longer falls, and publish the weights that had the lowest."""
+    """End a run whose validation loss no longer falls, and publish the weights of the last improvement."""
 
     patience: int = Field(gt=0)
     """Validations in a row without improvement after which the run ends."""
@@ -60,6 +60,15 @@ class OptimizationSettings(Settings):
     def _warmup_ends_before_the_run(self) -> "OptimizationSettings":
         if self.warmup_steps >= self.steps:
             raise ValueError(f"warmup_steps {self.warmup_steps} must be below steps {self.steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_cosine_falls(self) -> "OptimizationSettings":
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"min_learning_rate {self.min_learning_rate:g} is above the peak, {self.learning_rate:g} for "
+                f"batch_size {self.batch_size}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,157 +1,192 @@
-"""The loop: every method is trained by it, and it knows nothing of any."""
+"""The loop: every method is trained by it, on any number of devices, and it knows nothing of any."""
 
-import logging
-import math
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from pipeline.batches.batch import ImageBatch
-from pipeline.records.errors import UserError
 from pipeline.records.events import EventLog
-from pipeline.records.progress import Progress
-from pipeline.settings.pretraining import PretrainingSettings
-from pipeline.training.meter import Meter, Reading, timed
-from pipeline.training.optimizer import build_optimizer, set_learning_rate
+from pipeline.settings.training import TrainingSettings
+from pipeline.training.batching import BatchPlan
+from pipeline.training.checkpoints import Checkpoints
+from pipeline.training.device import describe_device
+from pipeline.training.early_stopping import EarlyStopping
+from pipeline.training.group import ALONE, Group
+from pipeline.training.history import Fact, RunHistory
+from pipeline.training.meter import Feed, Meter
+from pipeline.training.not_a_number import NumberCheck
+from pipeline.training.out_of_memory import explaining_memory
+from pipeline.training.saving import StateWriter
 from pipeline.training.schedule import learning_rate
 from pipeline.training.state import StateFolder
+from pipeline.training.step import Stepper
+from pipeline.training.stopping import Interruptions, RunInterrupted
+from pipeline.training.task import Data, Task
+from pipeline.training.utilisation import peak_memory
+from pipeline.training.validation import mean_loss
 
-log = logging.getLogger(__name__)
-
-
-class Task(Protocol):
-    """Model and loss: what the loop asks of a method."""
-
-    def __call__(self, batch: ImageBatch) -> dict[str, Tensor]:
-        """Return the training loss under `loss`."""
-        ...
-
-    def validate(self, batch: ImageBatch) -> dict[str, Tensor]:
-        """Return the validation loss under `loss`."""
-        ...
+__all__ = ["Data", "Surroundings", "Task", "Trainer"]
 
 
 @dataclass(frozen=True)
-class Data:
-    """Say where the loop's batches come from."""
+class Surroundings:
+    """Say where a run leaves its traces, what it shares its work with, and what may stop it."""
 
-    training: Callable[[int, int], Iterator[ImageBatch]]
-    """Gives the batches of steps first (inclusive) to last (exclusive)."""
-    validation: Callable[[], Iterable[ImageBatch]]
-    """Gives the validation batches, the same each time."""
+    states: StateFolder
+    history: EventLog | None
+    """Of the first process; the others, which must not open it while that one writes, have none."""
+    interruptions: Interruptions
+    plan: BatchPlan
+    group: Group = ALONE
+    checkpoint_seconds: float = 600.0
+    """Time between two saved states, 0 to save as often as the disk can take it."""
 
 
 class Trainer:
     """Train a task for the steps its settings say, saving and resuming its state."""
 
-    def __init__(
-        self,
-        task: nn.Module,
-        data: Data,
-        settings: PretrainingSettings,
-        states: StateFolder,
-        history: EventLog,
-    ) -> None:
-        """Prepare the optimiser; `task` is a `Task` that is also a module."""
+    def __init__(self, task: nn.Module, data: Data, settings: TrainingSettings, surroundings: Surroundings) -> None:
+        """Prepare to train; `task` is a `Task` that is also a module."""
+        group, plan, states = surroundings.group, surroundings.plan, surroundings.states
         self.task = task
         self.data = data
         self.settings = settings
-        self.states = states
-        self.history = history
-        self.optimizer = build_optimizer(task, settings.optimization)
+        self.interruptions = surroundings.interruptions
+        self.group = group
+        self.plan = plan
+        self.device = next(task.parameters()).device
+        self.stepper = Stepper(task, cast(Task, task).layers(), settings, plan, group)
+        self.early = EarlyStopping(settings.early_stopping)
+        self.meter = Meter(plan.batch_size, group)
+        self.did_steps = False
+        """Whether this life of the run has taken a step."""
+        self.history = RunHistory(surroundings.history, group)
+        self.writer = StateWriter(states)
+        self.checkpoints = Checkpoints(
+            states, self.writer, self.interruptions, group, surroundings.checkpoint_seconds, self.history
+        )
+        self.numbers = NumberCheck(data.keys, states.folder if group.is_first else None, self.checkpoints)
 
-    def run(self) -> None:
-        """Train from the newest state, or from the start, to the last step.
+    def run(self) -> int:
+        """Train from the newest state, or from the start, to the last step; the task then holds what is published.
 
-        Raises `UserError` where the loss is no longer a number; the last good state is kept.
+        Returns the number of steps that the run has had, over all its lives.
+
+        Raises:
+            RunInterrupted: The run was told to stop, or its time is over; its state is saved.
+            UserError: A loss or weight is no number, a device or disk is full, or there is nothing to validate on; the
+                last good state is kept.
         """
-        first = self._resume()
-        steps = self.settings.optimization.steps
-        self.history.append({"event": "start", "step": first})
-        images = (steps - first) * self.settings.optimization.batch_size
-        with Progress("training", images) as progress, closing(timed(self.data.training(first, steps))) as batches:
-            meter = Meter()
-            for step, (batch, waited) in enumerate(batches, start=first):
-                meter.add(self._update(step, batch), len(batch), waited)
-                progress.advance(len(batch), waited)
-                self._record(step + 1, meter)
-        self.history.append({"event": "finish", "step": steps})
-
-    def _record(self, step: int, meter: Meter) -> None:
-        """Log, validate and save where it is due."""
-        # Logging finds a loss that is no number, so nothing is saved unlogged.
-        if self._due(step, self.settings.log_every) or self._due(step, self.settings.checkpoint_every):
-            self._log(step, meter.read())
-        with meter.paused():
-            if self._due(step, self.settings.validate_every):
-                self._validate(step)
-            if self._due(step, self.settings.checkpoint_every):
-                self._save(step)
-
-    def _update(self, step: int, batch: ImageBatch) -> Tensor:
-        """Take one optimiser step and return its loss, still on the device."""
-        optimization = self.settings.optimization
-        set_learning_rate(self.optimizer, learning_rate(step, optimization))
-        with self._precision():
-            loss: Tensor = self.task(batch)["loss"]
-        loss.backward()  # type: ignore[no-untyped-call]
-        if optimization.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.task.parameters(), optimization.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        return loss.detach()
-
-    def _precision(self) -> AbstractContextManager[None]:
-        device = next(self.task.parameters()).device.type
-        enabled = self.settings.optimization.precision == "bfloat16"
-        return torch.autocast(device, torch.bfloat16, enabled=enabled)
-
-    def _log(self, step: int, reading: Reading) -> None:
-        self._require_number(reading.loss, step, "training")
-        rate = learning_rate(step - 1, self.settings.optimization)
-        self.history.append({"event": "step", "step": step, "lr": rate, **reading._asdict()})
-        log.info("step %d %s", step, reading)
-
-    @torch.no_grad()
-    def _validate(self, step: int) -> None:
-        self.task.eval()
-        meter = Meter()
-        for batch, waited in timed(self.data.validation()):
-            with self._precision():
-                loss = self.task.validate(batch)["loss"]  # type: ignore[operator]
-            meter.add(loss, len(batch), waited)
-        self.task.train()
-        reading = meter.read()
-        self._require_number(reading.loss, step, "validation")
-        self.history.append({"event": "validation", "step": step, **reading._asdict()})
-        log.info("step %d validation %s", step, reading)
-
-    def _require_number(self, loss: float, step: int, what: str) -> None:
-        if not math.isfinite(loss):
-            raise UserError(
-                f"the {what} loss is {loss} at step {step}; lower base_learning_rate or set clip_norm, and run again"
-            )
-
-    def _due(self, step: int, every: int) -> bool:
-        return step % every == 0 or step == self.settings.optimization.steps
-
-    def _save(self, step: int) -> None:
-        weights = self.task.state_dict()
-        if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
-            self._require_number(math.nan, step, "training")
-        self.states.save(step, {"task": weights, "optimizer": self.optimizer.state_dict()})
-        self.history.append({"event": "save", "step": step})
+        with self.writer:
+            step = self._resume()
+            last = self.settings.optimization.steps
+            images = (last - step) * self.plan.batch_size
+            with self.history.following(images), closing(Feed(self.data.training(step, last))) as feed:
+                self._keep(step)
+                while not self._is_over(step):
+                    self._train(step, feed)
+                    step += 1
+                    self._watch(step)
+                    self._keep(step)
+            if self.meter.losses():  # of a run that ended early, between two lines of its history
+                self._log(step)
+            self.checkpoints.settle()
+        self._finish(step)
+        return step
 
     def _resume(self) -> int:
-        newest = self.states.newest()
-        if newest is None:
-            return 0
-        step, state = newest
-        self.task.load_state_dict(state["task"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        log.info("resuming after step %d", step)
+        """Load the newest state, if there is one, and return how many steps were done."""
+        found = self.checkpoints.load()
+        step = 0
+        if found is not None:
+            step, state = found
+            self.stepper.load_state_dict(state)
+            self.early.load_state_dict(state["stopping"])
+            self.meter = Meter(self.plan.batch_size, self.group, state["losses"])
+        self.history.start(step, self._resolved())
         return step
+
+    def _train(self, step: int, feed: Feed) -> None:
+        """Take one step, counted from 0, without waiting for the device."""
+        with explaining_memory(self.plan.device_batch):
+            share = self.stepper.take(step, feed.take(self.plan.accumulation))
+        self.did_steps = True
+        self.meter.add(share, feed.waited)
+        self.history.advance(self.plan.batch_size, feed.waited)
+
+    def _watch(self, step: int) -> None:
+        """Log and validate where that is due after `step` steps."""
+        if self._is_due(step, self.settings.log_every):
+            self._log(step)
+        if self._is_due(step, self.settings.validate_every):
+            with self.meter.paused():
+                self._validate(step)
+
+    def _log(self, step: int) -> None:
+        self.numbers.require_losses(self.meter.losses(), step)
+        reading = self.meter.read()
+        rate = learning_rate(step - 1, self.settings.optimization)
+        share = self.stepper.utilisation.share(reading.images_per_second / self.group.world)
+        self.history.step(step, rate, reading, peak_memory(self.device), share)
+
+    def _validate(self, step: int) -> None:
+        """Observe the loss of what would be published now."""
+        self._require_numbers(step)
+        with self.stepper.evaluated():
+            reading = mean_loss(self.stepper.validation_loss, self.data.validation(), self.group, self.device)
+            self.numbers.require_validation(reading.loss, step)
+            self.early.observe(step, reading.loss, self.task.state_dict)
+        self.history.validation(step, reading)
+
+    def _keep(self, step: int) -> None:
+        """Save where that is due, or where the run is over or told to stop.
+
+        This comes after logging and validation, so that a state holds what they found: killed before it is on disk, a
+        run does both again; killed after, it does neither.
+        """
+        with self.meter.paused():
+            due, stop = self.checkpoints.decide()
+            if due or self._is_over(step):
+                self._require_numbers(step)
+                self.checkpoints.save(step, self._state())
+            if stop is not None and not self._is_over(step):
+                self.checkpoints.settle()
+                self.history.stop(step, stop)
+                raise RunInterrupted(step, stop, self.interruptions.signalled)
+
+    def _finish(self, step: int) -> None:
+        """Let the task hold the best weights, or their average, where the settings ask for them."""
+        best = self.early.best
+        if best is None:
+            self.stepper.store_average()
+        else:
+            self.task.load_state_dict(best.weights)
+        self.history.finish(step, step if best is None else best.step)
+
+    def _require_numbers(self, step: int) -> None:
+        self.numbers.require_losses(self.meter.losses(), step)
+        self.numbers.require_weights(self.task.state_dict().values(), step)
+
+    def _state(self) -> dict[str, Any]:
+        """Return all that a run continues from; losses that were not logged yet are logged by its next life."""
+        watched = {"stopping": self.early.state_dict(), "losses": list(self.meter.losses())}
+        return self.stepper.state_dict() | watched
+
+    def _is_due(self, step: int, every: int) -> bool:
+        return step % every == 0 or step == self.settings.optimization.steps
+
+    def _is_over(self, step: int) -> bool:
+        return step == self.settings.optimization.steps or self.early.over
+
+    def _resolved(self) -> dict[str, Fact]:
+        """Return what settings and hardware came to."""
+        optimization = self.settings.optimization
+        return {
+            **asdict(self.plan),
+            "precision": optimization.precision,
+            "compiled": optimization.compiled,
+            "threads": torch.get_num_threads(),
+            "device": describe_device(self.device),
+        }

@@ -1,7 +1,9 @@
 """What a stretch of steps came to: its loss, its rate, and how much of its time went by without data."""
 
-from collections.abc import Generator, Iterable, Iterator
+import math
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from time import monotonic
 from typing import NamedTuple
 
@@ -9,17 +11,18 @@ import torch
 from torch import Tensor
 
 from pipeline.batches.batch import ImageBatch
+from pipeline.training.group import ALONE, Group
 
 
 class Reading(NamedTuple):
-    """Sum up the steps since the last reading."""
+    """Sum up some steps, or a validation."""
 
     loss: float
     """Mean over the images."""
     images_per_second: float
-    """Rate by the clock, pauses left out."""
+    """Rate of all processes together by the clock, pauses left out."""
     data_wait: float
-    """Share of the time, 0.0 to 1.0, in which the loop waited for its next batch. A GPU that is still busy with
+    """Share of the time, 0.0 to 1.0, in which this process waited for its next images. A GPU that is still busy with
     earlier steps meanwhile makes it an upper bound of the time that the GPU was idle."""
 
     def __str__(self) -> str:
@@ -29,14 +32,27 @@ class Reading(NamedTuple):
 class Meter:
     """Collect losses on the device, so that no step waits for the one before, and times on the host."""
 
-    def __init__(self) -> None:
-        """Start the clock."""
-        self._restart()
+    def __init__(self, batch_size: int, group: Group = ALONE, losses: Sequence[float] = ()) -> None:
+        """Start the clock.
 
-    def add(self, loss: Tensor, images: int, waited: float) -> None:
-        """Add a step's loss, the mean over its images, and the seconds that its batch was waited for."""
-        self._losses.append(loss)
-        self._images.append(images)
+        Args:
+            batch_size: Images per step, over all processes.
+            group: The processes that each have a share of every loss.
+            losses: Those that an earlier life of the run collected and did not read.
+        """
+        self._batch_size = batch_size
+        self._group = group
+        self._losses = list(losses)
+        self._shares: list[Tensor] = []
+        self._restart_clock()
+
+    def add(self, share: Tensor, waited: float = 0.0) -> None:
+        """Add this process's share of a step's loss, and the seconds that the step's images were waited for.
+
+        The shares of all processes, scalars on the device, sum to the mean over the batch.
+        """
+        self._shares.append(share)
+        self._steps += 1
         self._waited += waited
 
     @contextmanager
@@ -46,20 +62,51 @@ class Meter:
         yield
         self._since += monotonic() - began
 
+    def losses(self) -> Sequence[float]:
+        """Return the loss of each step since the last reading, the same in all processes, which have to ask together.
+
+        Waits until the device has computed them.
+        """
+        if self._shares:
+            self._losses += self._group.total(torch.stack(self._shares).double()).tolist()
+            self._shares = []
+        return self._losses
+
     def read(self) -> Reading:
-        """Return what came since the last reading, of one step at least; waits until the device has computed it."""
-        losses: list[float] = torch.stack(self._losses).tolist()
-        seconds, images = monotonic() - self._since, sum(self._images)
-        loss = sum(loss * count for loss, count in zip(losses, self._images, strict=True)) / images
-        reading = Reading(loss, images / seconds, self._waited / seconds)
-        self._restart()
+        """Return what came since the last reading, of one step at least; waits as `losses` does."""
+        losses = self.losses()
+        seconds = monotonic() - self._since
+        images = self._steps * self._batch_size
+        reading = Reading(math.fsum(losses) / len(losses), images / seconds, self._waited / seconds)
+        self._losses = []
+        self._restart_clock()
         return reading
 
-    def _restart(self) -> None:
-        self._losses: list[Tensor] = []
-        self._images: list[int] = []
+    def _restart_clock(self) -> None:
+        self._steps = 0
         self._waited = 0.0
         self._since = monotonic()
+
+
+class Feed:
+    """Hand out the parts of one step after the other, and know how long each step waited for its own."""
+
+    def __init__(self, batches: Iterable[ImageBatch]) -> None:
+        """Take from `batches`, which `close` ends early."""
+        self.waited = 0.0
+        """Seconds that the parts last taken were waited for, as far as they have been."""
+        self._batches = timed(batches)
+
+    def take(self, parts: int) -> Iterator[ImageBatch]:
+        """Yield the next `parts` batches."""
+        self.waited = 0.0
+        for batch, waited in islice(self._batches, parts):
+            self.waited += waited
+            yield batch
+
+    def close(self) -> None:
+        """End the reading."""
+        self._batches.close()
 
 
 def timed(batches: Iterable[ImageBatch]) -> Generator[tuple[ImageBatch, float]]:

@@ -1,0 +1,71 @@
+"""What a finished run leaves: encoder and full weights, settings, record, history, and the damaged samples."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+
+from pipeline.batches.quarantine import Quarantine
+from pipeline.models.encoder_folder import WEIGHTS, save_encoder
+from pipeline.records.digests import file_digest, settings_digest
+from pipeline.records.publish import publish_bytes, publish_json, publish_text
+from pipeline.records.runs import BatchRecord, RunRecord
+from pipeline.records.versions import TRAINING_PACKAGES, package_versions
+from pipeline.shards.jpeg import DECODER
+from pipeline.stages.training_run import Run
+from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
+
+FULL_WEIGHTS = "model.safetensors"
+RESOLVED_SETTINGS = "settings.json"
+HISTORY = "history.jsonl"
+RUN_RECORD = "run.json"
+QUARANTINE = "quarantine.jsonl"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Say what a run was made from and how it went, for its record."""
+
+    inputs: dict[str, str]
+    """Digest of each corpus's shard index."""
+    images: dict[str, dict[str, int]]
+    """Images of each split, by corpus."""
+    quarantine: Quarantine
+    """Damaged samples that were set aside."""
+    steps: int
+    """Optimiser steps taken."""
+    batch: BatchRecord
+    """How a step's images were shared out."""
+    device: str
+    """Where it was trained."""
+
+
+def publish_run(run: Run, task: MaskedAutoencoding, outcome: Outcome, history: Path) -> None:
+    """Publish a run, each file whole or not at all; the record comes after all that it names."""
+    task.cpu()
+    weights = {name: tensor.contiguous() for name, tensor in task.model.state_dict().items()}
+    publish_bytes(run.run_folder / FULL_WEIGHTS, safetensors.torch.save(weights))
+    publish_json(run.run_folder / RESOLVED_SETTINGS, run.settings.model_dump(mode="json"))
+    save_encoder(run.encoder_folder, task.model.encoder, run.settings.encoder, outcome.quarantine.count)
+    publish_bytes(run.run_folder / QUARANTINE, outcome.quarantine.content())
+    publish_bytes(run.run_folder / HISTORY, history.read_bytes())
+    publish_text(run.run_folder / RUN_RECORD, _record(run, outcome).model_dump_json(indent=2) + "\n")
+
+
+def _record(run: Run, outcome: Outcome) -> RunRecord:
+    return RunRecord(
+        run=run.name,
+        settings=settings_digest(run.settings.model_dump(mode="json")),
+        code=run.code,
+        inputs=outcome.inputs,
+        images=outcome.images,
+        quarantined=outcome.quarantine.count,
+        encoder=file_digest(run.encoder_folder / WEIGHTS),
+        weights=file_digest(run.run_folder / FULL_WEIGHTS),
+        steps=outcome.steps,
+        batch=outcome.batch,
+        device=outcome.device,
+        decoder=DECODER,
+        threads=run.hardware.threads,
+        versions=package_versions(TRAINING_PACKAGES),
+    )

@@ -1,0 +1,121 @@
+"""One process's part in the training of a run; `python -m pipeline.stages.train_encoder JOB` is one of several."""
+
+import logging
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import torch
+
+from pipeline.records.events import EventLog
+from pipeline.records.logs import rule_log
+from pipeline.records.runs import BatchRecord
+from pipeline.stages.run_data import RunSamples, batches_of, opened_samples, own_quarantine, whole_quarantine
+from pipeline.stages.run_publication import HISTORY, Outcome, publish_run
+from pipeline.stages.training_run import Run, fingerprint, recipe_of
+from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
+from pipeline.training.batching import BatchPlan, plan_batch
+from pipeline.training.device import describe_device, prepare_device
+from pipeline.training.group import Group, joined
+from pipeline.training.launch import processes_per_node
+from pipeline.training.loop import Surroundings, Trainer
+from pipeline.training.slurm import find_deadline, hand_back
+from pipeline.training.state import StateFolder
+from pipeline.training.stopping import Interruptions, RunInterrupted
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Say where a process stands among those of its run."""
+
+    group: Group
+    plan: BatchPlan
+    device: torch.device
+    states: StateFolder
+
+
+def train_encoder(run: Run, group: Group) -> None:
+    """Train a run as one process of a group; the first of them saves its state and publishes it.
+
+    Raises as `pretrain_encoder` does.
+    """
+    started = monotonic()
+    inputs = run.input_digests()
+    place = _place(run, group, inputs)
+    with place.states.owned() if group.is_first else nullcontext():
+        (continues,) = group.any(place.states.has_any())
+        task = MaskedAutoencoding(run.settings).to(place.device)
+        with opened_samples(run, own_quarantine(run, place.states.folder, group, continues)) as samples:
+            log.info("run %s: images %s", run.name, samples.images)
+            steps = _train(run, place, task, samples, started)
+        if group.is_first:
+            outcome = Outcome(
+                inputs=inputs,
+                images=samples.images,
+                quarantine=whole_quarantine(run, place.states.folder),
+                steps=steps,
+                batch=_batch_record(place.plan),
+                device=describe_device(place.device),
+            )
+            publish_run(run, task, outcome, place.states.folder / HISTORY)
+            place.states.remove()
+
+
+def _place(run: Run, group: Group, inputs: dict[str, str]) -> _Place:
+    recipe = recipe_of(run, inputs)
+    threads = max(1, run.hardware.threads // processes_per_node(run.hardware))
+    return _Place(
+        group=group,
+        plan=plan_batch(run.settings.optimization.batch_size, group.world, run.hardware.device_batch),
+        device=prepare_device(threads, group.local_rank),
+        states=StateFolder(run.state_folder, fingerprint(recipe), recipe),
+    )
+
+
+def _train(run: Run, place: _Place, task: MaskedAutoencoding, samples: RunSamples, started: float) -> int:
+    """Train to the end and return the steps taken, or end this try once its state is saved."""
+    # One process watches the clock for all, so that SLURM is asked once.
+    deadline = find_deadline(run.hardware, started) if place.group.is_first else None
+    with Interruptions(deadline) as interruptions:
+        trainer = Trainer(
+            task,
+            batches_of(run, samples, task.companions, place.plan, place.group, place.device),
+            run.settings,
+            Surroundings(
+                states=place.states,
+                history=EventLog(place.states.folder / HISTORY) if place.group.is_first else None,
+                interruptions=interruptions,
+                plan=place.plan,
+                group=place.group,
+                checkpoint_seconds=60 * run.hardware.checkpoint_minutes,
+            ),
+        )
+        try:
+            return trainer.run()
+        except RunInterrupted as interrupted:
+            hand_back(interrupted, place.group.is_first, trainer.did_steps)
+
+
+def _batch_record(plan: BatchPlan) -> BatchRecord:
+    return BatchRecord(
+        images=plan.batch_size,
+        device_batch=plan.device_batch,
+        accumulation=plan.accumulation,
+        processes=plan.world,
+    )
+
+
+def _main(job: Path) -> None:
+    """Train as one of several processes, which a launcher started with the run as JSON."""
+    run = Run.model_validate_json(job.read_bytes())
+    with rule_log(str(run.log), run.confidential, begins=False) as logger, joined() as group:
+        logger.setLevel(logging.INFO if group.is_first else logging.WARNING)
+        train_encoder(run, group)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))

@@ -1,0 +1,54 @@
+"""One pretraining run as a job: what it reads, what it publishes where, and what it runs on."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.records.digests import file_digest, settings_digest
+from pipeline.settings.hardware import Hardware
+from pipeline.settings.pretraining import PretrainingSettings
+from pipeline.shards.jpeg import DECODER
+
+
+class Run(BaseModel):
+    """Name one run, and the folders it is published in; the processes of a run are handed it as JSON."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """Its name in the configuration."""
+    settings: PretrainingSettings
+    """What is learnt, and how."""
+    indexes: dict[str, Path]
+    """Shard index of each corpus of the mix."""
+    code: str
+    """Digest of the stage's code."""
+    encoder_folder: Path
+    """Where the encoder is published."""
+    run_folder: Path
+    """Where the whole model and the records are published."""
+    hardware: Hardware
+    """What it is trained on."""
+    log: Path
+    """Log of the rule, to which every process of the run writes."""
+    confidential: bool = False
+    """Whether the log may not show identifiers."""
+
+    @property
+    def state_folder(self) -> Path:
+        """Return the folder of what a stopped run continues from."""
+        return self.run_folder / "state"
+
+    def input_digests(self) -> dict[str, str]:
+        """Return the digest of each corpus's shard index; an index holds the digests of its shards."""
+        return {corpus: file_digest(index) for corpus, index in self.indexes.items()}
+
+
+def recipe_of(run: Run, inputs: dict[str, str]) -> dict[str, object]:
+    """Return all that the weights depend on; a run continues only from states of the same recipe."""
+    return {"settings": run.settings.recipe, "inputs": inputs, "code": run.code, "decoder": DECODER}
+
+
+def fingerprint(recipe: dict[str, object]) -> str:
+    """Return the name of a recipe's state folder."""
+    return settings_digest(recipe)[:16]

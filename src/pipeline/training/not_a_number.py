@@ -1,0 +1,67 @@
+"""A run whose numbers are none any more: which step it was, on which images, and what to do."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from torch import Tensor
+
+from pipeline.records.errors import UserError
+from pipeline.records.publish import publish_json
+from pipeline.training.checkpoints import Checkpoints
+
+LISTING = "not_a_number.json"
+"""Names the images of a step whose loss, or whose weights, are no numbers."""
+
+_KEYS_SHOWN = 3
+
+
+class NumberCheck:
+    """Stop a run whose losses or weights are not finite, before such weights are saved.
+
+    All processes see the same losses and weights, and have to ask together.
+    """
+
+    def __init__(self, keys: Callable[[int], Sequence[str]], folder: Path | None, checkpoints: Checkpoints) -> None:
+        """Take the keys of the images of each step, counted from 0, and the folder for a listing of the guilty ones.
+
+        Keys of credentialed corpora are identifiers, so no more than a few are said in a sentence that a log shows.
+        Without a folder, as in all processes but the first, nothing is listed.
+        """
+        self._keys = keys
+        self._folder = folder
+        self._checkpoints = checkpoints
+
+    def require_losses(self, losses: Sequence[float], last_step: int) -> None:
+        """Raise `UserError` for the first loss that is no number; `losses` are of the steps that end with the last."""
+        for step, loss in enumerate(losses, start=last_step - len(losses) + 1):
+            if not math.isfinite(loss):
+                self._stop(f"the training loss is {loss} at step {step}{self._listed(step, loss)}")
+
+    def require_weights(self, weights: Iterable[Tensor], step: int) -> None:
+        """Raise `UserError` where a weight after `step` steps is no number; waits for the device."""
+        finite = [weight.isfinite().all() for weight in weights if weight.is_floating_point()]
+        if not bool(torch.stack(finite).all()):
+            self._stop(f"weights are no numbers after step {step}{self._listed(step, None)}")
+
+    def require_validation(self, loss: float, step: int) -> None:
+        """Raise `UserError` where the validation loss after `step` steps is no number."""
+        if not math.isfinite(loss):
+            self._stop(f"the validation loss is {loss} at step {step}")
+
+    def _listed(self, step: int, loss: float | None) -> str:
+        """List a step's images, and return a clause that names the first of them."""
+        if self._folder is None:
+            return ""
+        keys, listing = list(self._keys(step - 1)), self._folder / LISTING
+        publish_json(listing, {"step": step, "loss": None if loss is None else str(loss), "keys": keys})
+        return f", whose images are {', '.join(keys[:_KEYS_SHOWN])} and others that {listing} lists"
+
+    def _stop(self, what: str) -> NoReturn:
+        self._checkpoints.settle()
+        raise UserError(
+            f"{what}; the state of step {self._checkpoints.newest} is the last good one, and is kept; lower "
+            "base_learning_rate, set clip_norm or leave float16, and run again"
+        )

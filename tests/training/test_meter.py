@@ -1,0 +1,79 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from small_training import images
+
+from pipeline.batches.batch import ImageBatch
+from pipeline.training import meter
+from pipeline.training.meter import Feed, Meter
+
+
+class Clock:
+    """Tells the time that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(meter, "monotonic", clock)
+    return clock
+
+
+def test_a_reading_has_the_mean_loss_and_the_rates_of_its_steps_without_pauses(clock: Clock) -> None:
+    watched = Meter(batch_size=6)
+    for loss in (1.0, 2.0, 6.0):
+        clock.now += 4
+        watched.add(torch.tensor(loss), waited=1.0)
+        with watched.paused():
+            clock.now += 1000
+    assert watched.read() == (3.0, 18 / 12, 3 / 12)
+    clock.now += 2
+    watched.add(torch.tensor(5.0), waited=0.0)
+    assert watched.read() == (5.0, 6 / 2, 0.0)
+
+
+def test_losses_that_an_earlier_life_did_not_read_count_for_the_loss_and_not_for_the_rate(clock: Clock) -> None:
+    watched = Meter(batch_size=6, losses=[1.0, 2.0])
+    clock.now += 4
+    watched.add(torch.tensor(6.0), waited=1.0)
+    assert watched.losses() == [1.0, 2.0, 6.0]
+    assert watched.read() == (3.0, 6 / 4, 1 / 4)
+
+
+def test_asking_for_losses_does_not_read_them() -> None:
+    watched = Meter(batch_size=6)
+    for loss in (1.0, 2.0):
+        watched.add(torch.tensor(loss))
+        assert watched.losses()[-1] == loss
+    assert watched.losses() == [1.0, 2.0]
+    assert watched.read().loss == 1.5
+    assert watched.losses() == []
+
+
+def test_a_feed_knows_how_long_each_step_waited(clock: Clock) -> None:
+    closed = []
+
+    def late() -> Iterator[ImageBatch]:
+        try:
+            for seconds in range(1, 100):
+                clock.now += seconds
+                yield images(np.arange(seconds))
+        finally:
+            closed.append(True)
+
+    feed, taken = Feed(late()), []
+    for _ in range(2):
+        for part in feed.take(2):
+            clock.now += 50
+            taken.append((len(part), feed.waited))
+    assert taken == [(1, 1.0), (2, 3.0), (3, 3.0), (4, 7.0)]
+    feed.close()
+    assert closed
