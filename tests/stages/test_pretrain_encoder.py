@@ -8,6 +8,7 @@ from tests.stages.pretraining import copy_of, damage, record_of, run_of
 
 from pipeline.evaluation.feature_file import read_origin
 from pipeline.records.errors import UserError
+from pipeline.records.events import read_history
 from pipeline.settings.evaluation import FeatureSettings
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.stages.extract_features import extract_features
@@ -97,3 +98,18 @@ def test_images_decoded_at_fewer_pixels_make_another_run(
     for name, read_size in (("whole", None), ("reduced", 16)):
         pretrain_encoder(run_of([made_index], small_run, tmp_path / name, read_size=read_size))
     assert record_of(tmp_path / "whole").weights != record_of(tmp_path / "reduced").weights
+
+
+def test_outputs_lost_after_publication_are_published_again_without_training(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path
+) -> None:
+    run = run_of([made_index], small_run, tmp_path)
+    pretrain_encoder(run)
+    before = record_of(tmp_path)
+    for output in (*run.encoder_folder.iterdir(), run.run_folder / "model.safetensors", run.run_folder / "run.json"):
+        output.unlink()
+    pretrain_encoder(run)
+    assert record_of(tmp_path) == before
+    steps = small_run.optimization.steps
+    starts = [event["step"] for event in read_history(run.run_folder / "history.jsonl") if event["event"] == "start"]
+    assert starts[-1] == steps

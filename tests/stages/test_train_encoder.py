@@ -53,7 +53,6 @@ def test_a_cut_batch_gives_the_losses_of_a_whole_one(
         pretrain_encoder(run.model_copy(update={"hardware": shape}))
     assert losses(tmp_path / "cut") == pytest.approx(losses(tmp_path / "whole"), abs=TOLERANCE)
     assert record_of(tmp_path / "cut").batch == batch
-    assert not (tmp_path / "cut" / "run" / "state").exists()
 
 
 def test_what_two_processes_set_aside_is_one_list_and_what_stops_one_of_them_is_told_in_the_log(

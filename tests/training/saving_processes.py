@@ -92,7 +92,7 @@ def own_and_fork(report: Connection, parent: Path) -> None:
 
 
 def own_by_turns(report: Connection, parent: Path, rounds: int) -> None:
-    """Own and remove the states time and again; report how often another process was found to own them as well."""
+    """Own the states time and again; report how often another process was found to own them as well."""
     shared = 0
     while rounds:
         states = StateFolder(parent, FINGERPRINT)
@@ -101,7 +101,7 @@ def own_by_turns(report: Connection, parent: Path, rounds: int) -> None:
                 rounds -= 1
                 try:
                     (states.folder / "alone").touch(exist_ok=False)
-                    states.remove()
+                    (states.folder / "alone").unlink()
                 except OSError:
                     shared += 1
         except UserError:

@@ -146,7 +146,6 @@ def test_what_killed_processes_left_half_written_is_cleared_away(states: StateFo
     left = [
         states.folder / ".step-000000300.pt.1234.tmp",
         states.parent / ("e" * 16) / ".step-000000700.json.99.tmp",
-        states.parent.with_name(".state.77.removed") / FINGERPRINT / "step-000000001.pt",
     ]
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,21 +188,15 @@ def test_a_fork_does_not_keep_what_its_killed_owner_owned(states: StateFolder) -
             os.kill(orphan, signal.SIGKILL)
 
 
-def test_a_folder_is_removed_with_all_recipes_states(states: StateFolder) -> None:
+def test_of_a_published_run_the_newest_state_stays_alone(states: StateFolder) -> None:
     other = StateFolder(states.parent, "e" * 16)
     with other.owned():
         other.save(1, state_of(1, NUMBERS))
-        other.remove()
-    assert list(states.parent.parent.iterdir()) == []
-
-
-def test_who_comes_right_after_removal_has_a_folder_of_their_own(states: StateFolder) -> None:
     with states.owned():
-        states.remove()
-        later = StateFolder(states.parent, FINGERPRINT)
-        with later.owned():
-            later.save(1, state_of(1, NUMBERS))
-    assert_newest(later, 1)
+        states.retire()
+    assert not other.folder.exists()
+    assert [path.name for path in states.folder.glob("*.pt")] == ["step-000000200.pt"]
+    assert_newest(states, 200)
 
 
 def test_a_changed_recipe_begins_anew_and_says_what_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

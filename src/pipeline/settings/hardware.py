@@ -15,11 +15,11 @@ class Hardware(Settings):
     processes: int = Field(default=0, ge=0)
     """Processes on each node, one per device; 0 for one per GPU that the job has, or one where it has none."""
     gpus: int = Field(default=0, ge=0)
-    """GPUs that the job holds for itself where no cluster hands them out, all where the machine has fewer; 0 for none."""
+    """GPUs that the job holds for itself where no cluster hands them out, at most all of the machine; 0 for none."""
     device_batch: int = Field(default=0, ge=0)
     """Images that a device takes at once, at most; 0 for its whole part of the batch."""
     readers: int | None = Field(default=None, ge=0)
-    """Threads of each process that read and decode; 0 to read between the steps, unset for as many as it has threads."""
+    """Threads of each process that read and decode; 0 to read between the steps, unset for as many as the job has."""
     checkpoint_minutes: float = Field(default=10.0, ge=0)
     """Time between two saved states, the most that a killed run loses; 0 to save as often as the disk can take it."""
     runtime_minutes: float | None = Field(default=None, gt=0)

@@ -13,7 +13,7 @@ class PhaseSettings(Settings):
     steps: int = Field(gt=0)
     """Optimiser steps of the phase."""
     trains: tuple[str, ...] = Field(min_length=1)
-    """Beginnings of the names of the parameters that are trained, such as `model.decoder.`; each begins one at least."""
+    """Beginnings of the names of the parameters that are trained, such as `model.decoder.`; each begins one or more."""
 
 
 class EarlyStoppingSettings(Settings):

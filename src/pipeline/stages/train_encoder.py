@@ -62,7 +62,7 @@ def train_encoder(run: Run, group: Group) -> None:
                 device=describe_device(place.device),
             )
             publish_run(run, task, outcome, place.states.folder / HISTORY)
-            place.states.remove()
+            place.states.retire()
 
 
 def _place(run: Run, group: Group, inputs: dict[str, str]) -> _Place:

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,8 +23,8 @@ _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 def owned(lock: Path) -> Iterator[None]:
     """Hold an exclusive lock on a file, created where it does not exist, that says who holds it.
 
-    The system frees it when the process ends, however it ends. The file stays: where the owner deleted it, one
-    process could lock the deleted file, which it had opened before, and the next a new one of the same name.
+    The system frees it when the process ends, however it ends. The file stays: were it deleted, one process could lock
+    the deleted file, which it had opened before, and the next a new one of the same name.
 
     Raises:
         UserError: Another process holds it.
@@ -54,20 +54,13 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 def _lock(path: Path) -> int:
-    """Return the descriptor of the locked file; again from the start where its folder was removed meanwhile."""
-    while True:
-        with suppress(FileExistsError):
-            path.parent.mkdir(parents=True)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except FileNotFoundError:
-            continue
-        if not _take(descriptor, path):
-            os.close(descriptor)
-            raise UserError(_refusal(path))
-        if _has_name(descriptor, path):
-            return descriptor
+    """Return the descriptor of the locked file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    if not _take(descriptor, path):
         os.close(descriptor)
+        raise UserError(_refusal(path))
+    return descriptor
 
 
 def _take(descriptor: int, path: Path) -> bool:
@@ -80,13 +73,6 @@ def _take(descriptor: int, path: Path) -> bool:
             raise
         log.warning("%s cannot be locked (%s); see to it that nothing else trains this run", path, error.strerror)
     return True
-
-
-def _has_name(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _sign(descriptor: int) -> None:

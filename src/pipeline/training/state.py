@@ -1,7 +1,6 @@
 """The state a killed run continues from: weights, optimiser and step, on disk beside the outputs."""
 
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,15 +75,19 @@ class StateFolder:
         """Tell whether there is a whole state that a run continues from."""
         return any(is_whole(self._path(step)) for step in reversed(self._steps()))
 
-    def remove(self) -> None:
-        """Delete all states of the run, other recipes' included, once its outputs are published.
+    def retire(self) -> None:
+        """Keep the newest state alone, other recipes' deleted too, once the run's outputs are published.
 
-        The folder is given another name first, lock and all: whoever asks for its name from then on finds nothing,
-        and whatever is left of it, after a kill or on a file system that keeps open files, the next owner clears away.
+        Snakemake deletes the outputs of a job that is killed after it has published and before it has ended; from the
+        last state they are published again without training.
         """
-        removed = self.parent.with_name(f".{self.parent.name}.{os.getpid()}.removed")
-        self.parent.rename(removed)
-        shutil.rmtree(removed, ignore_errors=True)
+        newest = max(self._steps())
+        for step in self._steps():
+            if step != newest:
+                self._drop(step)
+        for other in self.parent.iterdir():
+            if other.is_dir() and other != self.folder:
+                shutil.rmtree(other)
 
     def _create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -94,8 +97,6 @@ class StateFolder:
     def _clear(self) -> None:
         for scratch in self.parent.glob("*/.step-*.tmp"):
             scratch.unlink()
-        for removed in self.parent.parent.glob(f".{self.parent.name}.*.removed"):
-            shutil.rmtree(removed, ignore_errors=True)
 
     def _tell_changes(self) -> None:
         """Log why a run whose recipe was changed begins anew."""
@@ -111,10 +112,13 @@ class StateFolder:
     def _drop_old(self) -> None:
         kept = [step for step in self._steps() if step not in self._damaged][-_KEPT:]
         for step in set(self._steps()) - set(kept):
-            # The receipt goes first: a kill in between leaves a state without receipt, which is never read.
-            receipt_path(self._path(step)).unlink(missing_ok=True)
-            self._path(step).unlink(missing_ok=True)
-            self._damaged.discard(step)
+            self._drop(step)
+
+    def _drop(self, step: int) -> None:
+        # The receipt goes first: a kill in between leaves a state without receipt, which is never read.
+        receipt_path(self._path(step)).unlink(missing_ok=True)
+        self._path(step).unlink(missing_ok=True)
+        self._damaged.discard(step)
 
     def _failure(self, step: int, error: OSError) -> str:
         kept = [str(older) for older in self._steps() if older != step and is_whole(self._path(older))]
