@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 
+_SCRATCH = ".tmp"
+
+
 @contextlib.contextmanager
 def publishing(path: Path) -> Iterator[Path]:
     """Yield a scratch path in the same folder; on success it becomes `path`, on an exception it vanishes.
@@ -16,7 +19,7 @@ def publishing(path: Path) -> Iterator[Path]:
     cut leaves either the old file or the new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    scratch = path.with_name(f".{path.name}.{os.getpid()}{_SCRATCH}")
     try:
         yield scratch
         flush_to_disk(scratch)
@@ -40,6 +43,12 @@ def publish_text(path: Path, content: str) -> None:
 def publish_json(path: Path, content: Any) -> None:
     """Write `content` to `path` atomically as indented JSON that a diff can be read of."""
     publish_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def clear_scratch(folder: Path) -> None:
+    """Delete what killed processes left half written in a folder; nothing else may publish to it meanwhile."""
+    for scratch in folder.glob(f".*{_SCRATCH}"):
+        scratch.unlink()
 
 
 def flush_to_disk(path: Path) -> None:

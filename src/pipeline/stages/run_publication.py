@@ -8,7 +8,7 @@ import safetensors.torch
 from pipeline.batches.quarantine import Quarantine
 from pipeline.models.encoder_folder import WEIGHTS, save_encoder
 from pipeline.records.digests import file_digest, settings_digest
-from pipeline.records.publish import publish_bytes, publish_json, publish_text
+from pipeline.records.publish import clear_scratch, publish_bytes, publish_json, publish_text
 from pipeline.records.runs import BatchRecord, RunRecord
 from pipeline.records.versions import TRAINING_PACKAGES, package_versions
 from pipeline.shards.jpeg import DECODER
@@ -42,6 +42,8 @@ class Outcome:
 
 def publish_run(run: Run, task: MaskedAutoencoding, outcome: Outcome, history: Path) -> None:
     """Publish a run, each file whole or not at all; the record comes after all that it names."""
+    for folder in (run.run_folder, run.encoder_folder):
+        clear_scratch(folder)
     task.cpu()
     weights = {name: tensor.contiguous() for name, tensor in task.model.state_dict().items()}
     publish_bytes(run.run_folder / FULL_WEIGHTS, safetensors.torch.save(weights))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.records.errors import UserError
-from pipeline.records.publish import publish_json
+from pipeline.records.publish import clear_scratch, publish_json
 from pipeline.training.ownership import owned
 from pipeline.training.recipe import describe_changes
 from pipeline.training.state_file import DamagedStateError, is_whole, read_state, receipt_path, write_state
@@ -95,8 +95,8 @@ class StateFolder:
             publish_json(self._recipe_path, self.recipe)
 
     def _clear(self) -> None:
-        for scratch in self.parent.glob("*/.step-*.tmp"):
-            scratch.unlink()
+        for folder in self.parent.iterdir():
+            clear_scratch(folder)
 
     def _tell_changes(self) -> None:
         """Log why a run whose recipe was changed begins anew."""

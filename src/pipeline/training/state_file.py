@@ -81,7 +81,7 @@ def _read_receipt(path: Path) -> _Receipt:
     try:
         return _Receipt.model_validate_json(receipt_path(path).read_bytes())
     except OSError as error:
-        raise DamagedStateError(f"has no receipt that could be read ({error.strerror})") from error
+        raise DamagedStateError(f"has no receipt, as when a kill ended its writing ({error.strerror})") from error
     except ValueError as error:
         raise DamagedStateError("has a damaged receipt") from error
 
