@@ -53,7 +53,9 @@ class Work:
         self._once("pretrain_encoder", lambda: pretrain_encoder(self._pretraining()))
         self._once(
             "extract_features",
-            lambda: extract_features(self._encoder, self.index, FeatureSettings(), THREADS, self._features),
+            lambda: extract_features(
+                self._encoder, self.index, FeatureSettings(), Hardware(threads=THREADS), self._features
+            ),
         )
         self._once("evaluate_benchmark", lambda: evaluate_benchmark(self._evaluation(), self._record, self._scores))
 

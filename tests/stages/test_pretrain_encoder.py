@@ -10,9 +10,12 @@ from pipeline.evaluation.feature_file import read_origin
 from pipeline.records.errors import UserError
 from pipeline.records.events import read_history
 from pipeline.settings.evaluation import FeatureSettings
+from pipeline.settings.hardware import Hardware
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.stages.extract_features import extract_features
 from pipeline.stages.pretrain_encoder import pretrain_encoder
+
+TWO_THREADS = Hardware(threads=2)
 
 
 def test_a_damaged_sample_stops_the_run_with_shard_key_and_reason(
@@ -34,7 +37,7 @@ def test_samples_that_are_set_aside_are_counted_in_every_record(
     listed = [json.loads(line) for line in (tmp_path / "run" / "quarantine.jsonl").read_text().splitlines()]
     assert {entry["key"] for entry in listed} == set(keys)
     features = tmp_path / "features.safetensors"
-    extract_features(tmp_path / "encoder", whole, FeatureSettings(), 2, features)
+    extract_features(tmp_path / "encoder", whole, FeatureSettings(), TWO_THREADS, features)
     assert read_origin(features).quarantined == 2
 
 
@@ -68,7 +71,9 @@ def test_validation_and_evaluation_tolerate_no_damaged_sample(
     else:
         pretrain_encoder(pretrained)
         with pytest.raises(UserError, match=key):
-            extract_features(tmp_path / "encoder", made_index, FeatureSettings(), 2, tmp_path / "features.safetensors")
+            extract_features(
+                tmp_path / "encoder", made_index, FeatureSettings(), TWO_THREADS, tmp_path / "features.safetensors"
+            )
         assert not (tmp_path / "features.safetensors").exists()
 
 

@@ -15,13 +15,15 @@ from pipeline.models.encoder_folder import WEIGHTS, count_quarantined, load_enco
 from pipeline.records.digests import file_digest
 from pipeline.records.progress import Progress
 from pipeline.settings.evaluation import FeatureSettings
+from pipeline.settings.hardware import Hardware
 from pipeline.shards.jpeg import DECODER
 from pipeline.training.device import describe_device, prepare_device
+from pipeline.training.lease import leased_gpus
 from pipeline.training.meter import timed
 
 
 def extract_features(
-    encoder_folder: Path, index: Path, settings: FeatureSettings, threads: int, features: Path
+    encoder_folder: Path, index: Path, settings: FeatureSettings, hardware: Hardware, features: Path
 ) -> None:
     """Encode all samples of an index, in its order, and publish their features.
 
@@ -29,20 +31,25 @@ def extract_features(
         encoder_folder: Published encoder.
         index: Shard index of the corpus.
         settings: How images are batched, and their size where the encoder has none of its own.
-        threads: CPU threads.
+        hardware: Threads, and GPUs to hold meanwhile.
         features: File to publish.
 
     Raises:
         UserError: The folder holds no encoder, or a sample is damaged: evaluation tolerates none.
     """
-    device = prepare_device(threads)
-    encoder, own = load_encoder(encoder_folder)
-    side = own.image_size if own else settings.pixels_side
-    with Samples([index], Selection(SPLITS)) as samples, Progress("features", len(samples)) as progress:
-        batches = fixed_batches(
-            samples, settings.batch_size, np.arange(len(samples)), threads, pinned=device.type == "cuda"
-        )
-        encoded = encode(encoder, own, _followed(batches, progress), device, side)
+    with leased_gpus(hardware.gpus):
+        device = prepare_device(hardware.threads)
+        encoder, own = load_encoder(encoder_folder)
+        side = own.image_size if own else settings.pixels_side
+        with Samples([index], Selection(SPLITS)) as samples, Progress("features", len(samples)) as progress:
+            batches = fixed_batches(
+                samples,
+                settings.batch_size,
+                np.arange(len(samples)),
+                hardware.threads,
+                pinned=device.type == "cuda",
+            )
+            encoded = encode(encoder, own, _followed(batches, progress), device, side)
     origin = FeatureOrigin(
         encoder=file_digest(encoder_folder / WEIGHTS),
         index=file_digest(index),
