@@ -6,7 +6,7 @@ SNAKEMAKE := $(BIN)/snakemake --profile profiles/local
 
 CONFIG ?= config/config.yaml
 
-.PHONY: setup demo sources test lint bench docs clean
+.PHONY: setup demo sources test slurm lint bench docs clean
 
 setup: .venv/.runtime
 
@@ -32,6 +32,10 @@ sources: setup
 
 test: .venv/.development
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# SLURM from Debian's packages, as root: without it the tests leave out those that need a cluster.
+slurm:
+	tests/cluster/slurm.sh install
 
 lint: .venv/.development
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What several tests share: small shards, small settings, and where the real data are."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,15 @@ TINY_ENCODER = {
     "heads": 2,
 }
 REAL_DATA = REPOSITORY.parent / "shared" / "realdata"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _outside_of_slurm() -> Iterator[None]:
+    """Let tests that run in somebody's allocation ask that person's cluster nothing."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("JOB_ID", "JOB_END_TIME", "ARRAY_JOB_ID", "ARRAY_TASK_ID"):
+            environment.delenv(f"SLURM_{name}", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,15 +12,22 @@ from kills.places import place_of
 from kills.work import Work
 
 from pipeline.settings.pretraining import PretrainingSettings
+from pipeline.settings.training import EarlyStoppingSettings
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("readers", [0, 1, 2])
+@pytest.mark.parametrize(("readers", "patience"), [(0, None), (1, None), (2, None), (2, 4)])
 def test_twenty_kills_change_no_byte_of_weights_and_records(
-    made_index: Path, made_manifest: Path, small_run: PretrainingSettings, tmp_path: Path, readers: int
+    made_index: Path,
+    made_manifest: Path,
+    small_run: PretrainingSettings,
+    tmp_path: Path,
+    readers: int,
+    patience: int | None,
 ) -> None:
-    undisturbed = Work(tmp_path / "undisturbed", made_index, made_manifest, longer(small_run), readers=2)
+    settings = longer(small_run) if patience is None else ending_early(small_run, patience)
+    undisturbed = Work(tmp_path / "undisturbed", made_index, made_manifest, settings, readers=2)
     ending = work_until(undisturbed.do, parts=undisturbed.parts)
     killed, places = killed_at(replace(undisturbed, readers=readers), ending, tmp_path)
     print(f"{readers} readers, {len(killed)} runs, kills: {dict(places)}")
@@ -32,6 +39,12 @@ def test_twenty_kills_change_no_byte_of_weights_and_records(
 def longer(settings: PretrainingSettings) -> PretrainingSettings:
     optimization = settings.optimization.model_copy(update={"steps": 16})
     return settings.model_copy(update={"optimization": optimization})
+
+
+def ending_early(settings: PretrainingSettings, patience: int) -> PretrainingSettings:
+    """Return a run that publishes the weights of its first validation: no later one is seen as better."""
+    ended = EarlyStoppingSettings(patience=patience, least_improvement=1e3)
+    return longer(settings).model_copy(update={"validate_every": 2, "early_stopping": ended})
 
 
 def killed_at(work: Work, undisturbed: Ending, folder: Path) -> tuple[list[Work], Counter[str]]:

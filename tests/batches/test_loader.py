@@ -406,6 +406,20 @@ def test_a_damaged_sample_counts_once_however_its_corpus_is_reached(
     assert len(list(read_events(tmp_path / "bad.jsonl"))) == 1
 
 
+@pytest.mark.parametrize("threads", [0, 1, 4])
+def test_a_damaged_sample_is_listed_when_its_batch_is_handed_out(index: Path, tmp_path: Path, threads: int) -> None:
+    quarantine = Quarantine(tmp_path / "bad.jsonl", 14, continues=False)
+    with Samples([index], TRAIN, quarantine) as samples:
+        loader = TrainingLoader(samples, 2, 3, threads)
+        fourth = loader.keys(3)[1].removeprefix("corpus/")
+        damage(index, fourth, "bit flip")
+        batches = loader.batches(0, 7)
+        for handed_out in range(1, 6):
+            next(batches)
+            assert quarantine.count == (handed_out > 3)
+        del batches
+
+
 def test_a_replacement_is_of_the_same_corpus(tmp_path: Path) -> None:
     indexes = [write_corpus(tmp_path / "first", train=20), write_corpus(tmp_path / "second", train=3, seed=1)]
     damage(indexes[1], "1-001", "bit flip")

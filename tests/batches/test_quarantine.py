@@ -60,6 +60,24 @@ def test_what_an_earlier_try_listed_counts_and_a_line_cut_by_a_kill_does_not(tmp
     assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == ["k1", "k2", "k3"]
 
 
+def test_what_other_processes_list_meanwhile_counts_as_soon_as_this_one_lists_another(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.jsonl" for number in range(2)]
+    first, second = (Quarantine(path, max_bad=2, continues=False, others=paths) for path in paths)
+    first.add("a.tar", "k1", "r")
+    second.add("a.tar", "k2", "r")
+    with pytest.raises(UserError, match=r"3 damaged samples .* max_bad, 2; .*'k3'"):
+        first.add("a.tar", "k3", "r")
+    assert ("a.tar", "k2") in first
+
+
+def test_a_line_that_a_power_cut_shortened_in_another_process_s_list_does_not_stop_the_run(tmp_path: Path) -> None:
+    other = tmp_path / "1.jsonl"
+    begin(other, max_bad=2).add("a.tar", "k1", "r")
+    with other.open("a") as stream:
+        stream.write('{"shard": "a.tar", "ke')
+    assert Quarantine(tmp_path / "0.jsonl", max_bad=2, continues=True, others=[other]).count == 1
+
+
 def test_a_run_that_begins_anew_forgets_the_list_of_another(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     begin(path, max_bad=2).add("a.tar", "k1", "r")

@@ -17,6 +17,8 @@ from pipeline.stages.training_run import Run
 
 THREADS = 1  # more would only wait for each other where the machine is busy
 CODE = "c" * 64
+RECORDS = ("settings.json", "run.json", "quarantine.jsonl")
+"""What is published beside the whole model's weights, and the same however often a run is killed."""
 VIEW = {"kind": "attribute", "column": "view", "positive": "AP", "negative": "PA"}
 
 
@@ -60,8 +62,9 @@ class Work:
         self._once("evaluate_benchmark", lambda: evaluate_benchmark(self._evaluation(), self._record, self._scores))
 
     def digests(self) -> dict[str, str]:
-        """Return the SHA-256 of the weights and of all that is computed from them."""
-        published = [*self._weights, self._features, self._scores, self._record]
+        """Return the SHA-256 of all that is published, but for the history, which tells of the kills."""
+        records = [self._encoder / "config.json", *(self._run / name for name in RECORDS)]
+        published = [*self._weights, *records, self._features, self._scores, self._record]
         return {str(path.relative_to(self.folder)): file_digest(path) for path in published}
 
     def half_written(self) -> set[Path]:
@@ -120,7 +123,7 @@ class Work:
     @property
     def _outputs(self) -> dict[str, list[Path]]:
         """Return the outputs that the rule of each stage declares."""
-        records = [self._run / record for record in ("settings.json", "history.jsonl", "run.json", "quarantine.jsonl")]
+        records = [self._run / name for name in ("history.jsonl", *RECORDS)]
         return {
             "pretrain_encoder": [*self._weights, self._encoder / "config.json", *records],
             "extract_features": [self._features],

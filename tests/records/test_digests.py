@@ -1,4 +1,9 @@
 import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +35,11 @@ def test_a_unit_hash_is_in_the_unit_interval_and_depends_on_its_text_alone(text:
     assert unit_hash(text) == unit_hash(text)
 
 
+DIGESTS_OF_STAGES = """
+import json
+from pipeline.records.digests import PACKAGE_ROOT, code_digest
+print(json.dumps({path.stem: code_digest([path]) for path in (PACKAGE_ROOT / "stages").glob("*.py")}))
+"""
 SOURCE = '''"""Say what it does."""
 from pipeline.records.errors import UserError
 
@@ -70,6 +80,36 @@ def test_imports_are_followed_through_the_package_and_no_further() -> None:
     }
     assert {"training/loop.py", "models/patches.py", "records/publish.py"} <= reached
     assert not {path for path in reached if path.startswith(("evaluation/", "sources/"))}
+
+
+def test_how_processes_train_together_makes_no_features_stale() -> None:
+    reached = reached_files([digests.PACKAGE_ROOT / "stages" / "extract_features.py"])
+    assert {path.stem for path in reached if path.parent.name == "training"} == {"__init__", "device", "waiting"}
+
+
+def test_files_that_change_no_result_exist_and_change_no_digest(tmp_path: Path) -> None:
+    package = tmp_path / digests.PACKAGE
+    shutil.copytree(digests.PACKAGE_ROOT, package, ignore=shutil.ignore_patterns("__pycache__"))
+    before = _digests_of_stages(package)
+    assert before
+    for path in digests.CHANGE_NO_RESULT:
+        assert path.is_file()
+        with (package / path.relative_to(digests.PACKAGE_ROOT)).open("a") as copy:
+            copy.write("\nCHANGED = 1\n")
+    assert _digests_of_stages(package) == before
+    with (package / "training" / "step.py").open("a") as copy:
+        copy.write("\nCHANGED = 1\n")
+    after = _digests_of_stages(package)
+    assert after["pretrain_encoder"] != before["pretrain_encoder"]
+    assert after["extract_features"] == before["extract_features"]
+
+
+def _digests_of_stages(package: Path) -> dict[str, str]:
+    program = [sys.executable, "-c", DIGESTS_OF_STAGES]
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
 
 
 def _digest(folder: Path, source: str) -> str:

@@ -1,8 +1,22 @@
+import copy
+import errno
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from pipeline.records.publish import clear_scratch, publish_json, publish_text, publishing
+from pipeline.records.errors import UserError
+from pipeline.records.events import EventLog
+from pipeline.records.publish import (
+    UnwritableError,
+    clear_scratch,
+    publish_bytes,
+    publish_json,
+    publish_text,
+    publishing,
+)
 
 
 def test_a_failed_publication_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -33,6 +47,52 @@ def test_json_that_cannot_be_read_back_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         publish_json(tmp_path / "x.json", {"auroc": float("nan")})
     assert not (tmp_path / "x.json").exists()
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_that_the_disk_refuses_is_named_with_the_reason_and_what_to_do(tmp_path: Path) -> None:
+    target = tmp_path / "weights"
+    publish_text(target, "old")
+    with files_of_at_most(1000), pytest.raises(UserError, match=r"weights cannot be .*File too large.*; raise .*again"):
+        publish_bytes(target, bytes(2000))
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_log_that_the_disk_refuses_is_named_with_the_reason(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "history.jsonl")
+    with files_of_at_most(10), pytest.raises(UserError, match=r"history\.jsonl cannot be written \(File too large\)"):
+        log.append({"event": "a start that is too long"})
+    log.append({"event": "start"})
+
+
+def test_a_refusal_in_a_pool_s_process_reaches_the_user_whole(tmp_path: Path) -> None:
+    with files_of_at_most(1000), pytest.raises(UnwritableError) as refused:
+        publish_bytes(tmp_path / "weights", bytes(2000))
+    received = copy.copy(refused.value)  # rebuilds it as a pool does
+    assert (str(received), received.reason) == (str(refused.value), "File too large")
+
+
+OTHERS_ERRORS = (
+    FileNotFoundError(errno.ENOENT, "No such file", "/elsewhere/manifest"),
+    ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+    PermissionError(errno.EACCES, "Permission denied", "/elsewhere/manifest"),
+)
+
+
+@pytest.mark.parametrize("error", OTHERS_ERRORS, ids=lambda error: type(error).__name__)
+def test_an_error_that_is_not_the_disk_s_is_raised_as_it_is(tmp_path: Path, error: OSError) -> None:
+    with pytest.raises(type(error), match=error.strerror), publishing(tmp_path / "record.json"):
+        raise error
 
 
 def fail_half_way(target: Path) -> None:

@@ -2,18 +2,25 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+from corpus_stages import build_shards
 from tests.stages.pretraining import copy_of, damage, record_of, run_of
 
 from pipeline.evaluation.feature_file import read_origin
+from pipeline.manifests.schema import write_manifest
 from pipeline.records.errors import UserError
 from pipeline.records.events import read_history
+from pipeline.records.redaction import redact
+from pipeline.settings.corpora import ShardSettings
 from pipeline.settings.evaluation import FeatureSettings
 from pipeline.settings.hardware import Hardware
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.stages.extract_features import extract_features
 from pipeline.stages.pretrain_encoder import pretrain_encoder
+from pipeline.stages.training_run import Run
 
 TWO_THREADS = Hardware(threads=2)
 
@@ -111,10 +118,85 @@ def test_outputs_lost_after_publication_are_published_again_without_training(
     run = run_of([made_index], small_run, tmp_path)
     pretrain_encoder(run)
     before = record_of(tmp_path)
-    for output in (*run.encoder_folder.iterdir(), run.run_folder / "model.safetensors", run.run_folder / "run.json"):
-        output.unlink()
+    lose_outputs(run)
     pretrain_encoder(run)
     assert record_of(tmp_path) == before
-    steps = small_run.optimization.steps
     starts = [event["step"] for event in read_history(run.run_folder / "history.jsonl") if event["event"] == "start"]
-    assert starts[-1] == steps
+    assert starts == [0]
+
+
+def lose_outputs(run: Run) -> None:
+    weights, record = run.run_folder / "model.safetensors", run.run_folder / "run.json"
+    for output in (*run.encoder_folder.iterdir(), weights, record):
+        output.unlink()
+
+
+def test_a_finished_run_that_other_hardware_publishes_again_keeps_its_record(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path
+) -> None:
+    run = run_of([made_index], small_run, tmp_path)
+    pretrain_encoder(run)
+    record = (run.run_folder / "run.json").read_bytes()
+    lose_outputs(run)
+    pretrain_encoder(run.model_copy(update={"hardware": Hardware(threads=1, device_batch=2)}))
+    assert (run.run_folder / "run.json").read_bytes() == record
+
+
+def test_a_run_that_is_over_says_that_it_does_not_train_and_what_to_delete_so_that_it_does(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    run = run_of([made_index], small_run, tmp_path)
+    pretrain_encoder(run)
+    assert "was over" not in caplog.text
+    lose_outputs(run)
+    pretrain_encoder(run)
+    (told,) = [message for message in caplog.messages if "was over after step 8" in message]
+    (states,) = run.state_folder.glob("*/")
+    assert f"delete {states} to train it anew" in told
+
+
+def test_the_name_of_a_run_s_states_can_be_read_in_a_confidential_log(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path
+) -> None:
+    run = run_of([made_index], small_run, tmp_path)
+    pretrain_encoder(run)
+    (states,) = run.state_folder.glob("*/")
+    assert len(states.name) == 16
+    assert redact(f"delete state/{states.name}/ and run again") == f"delete state/{states.name}/ and run again"
+
+
+def test_what_was_read_ahead_of_an_early_end_is_in_no_published_file(
+    made_index: Path, small_run: PretrainingSettings, tmp_path: Path
+) -> None:
+    keys = damage(made_index, 8)
+    optimization = small_run.optimization.model_copy(update={"batch_size": 1, "base_learning_rate": 1e-9})
+    ended: dict[str, Any] = {
+        "optimization": optimization.model_dump(mode="json"),
+        "validate_every": 1,
+        "early_stopping": {"patience": 1, "least_improvement": 1e-3},
+        "max_bad": 8,
+    }
+    published = []
+    for readers in (0, 1, 2, 8):
+        run = run_of([made_index], small_run, tmp_path / str(readers), **ended)
+        pretrain_encoder(run.model_copy(update={"hardware": Hardware(threads=2, readers=readers)}))
+        outputs = (run.run_folder / "quarantine.jsonl", run.encoder_folder / "config.json", run.run_folder / "run.json")
+        published.append([output.read_bytes() for output in outputs])
+    assert published == [published[0]] * len(published)
+    record = record_of(tmp_path / "0")
+    assert record.steps == 2
+    assert 0 < record.quarantined < len(keys)
+
+
+def test_a_run_that_has_nothing_to_validate_on_is_refused_before_it_trains(
+    made_manifest: Path, small_run: PretrainingSettings, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "trained.parquet"
+    write_manifest(pl.read_parquet(made_manifest).filter(split="train"), manifest)
+    index = tmp_path / "shards" / "trained" / "index.parquet"
+    build_shards(made_manifest.parent / "raw", ShardSettings(image_size=32), manifest, index)
+    run = run_of([index], small_run, tmp_path)
+    with pytest.raises(UserError, match=r"no sample of .* val "):
+        pretrain_encoder(run)
+    assert not list(run.state_folder.glob("*/step-*"))

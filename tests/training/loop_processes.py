@@ -1,5 +1,6 @@
 """What one of two processes does for `test_loop_of_processes`: a program that leaves what came of it in a file."""
 
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from small_training import SmallTask, SmallTraining, images, settings_of
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.batches.batch import ImageBatch
 from pipeline.records.errors import UserError
@@ -29,6 +31,25 @@ class SpoiltInTheSecondHalf(SmallTask):
     def forward(self, batch: ImageBatch) -> dict[str, Tensor]:
         loss = super().forward(batch)["loss"]
         return {"loss": loss * float("nan") if 34 in batch.indices else loss}
+
+
+class CountsItsImages(SmallTask):
+    """Counts in a buffer, which is no number from step 6 on in a process for which `spoils` is set."""
+
+    seen: Tensor
+    spoils = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, batch: ImageBatch) -> dict[str, Tensor]:
+        self.seen += float("nan") if self.spoils and 30 <= batch.indices[0] < 1000 else len(batch)
+        return super().forward(batch)
+
+
+class SpoilsItsBuffer(CountsItsImages):
+    spoils = True
 
 
 def training(folder: Path, group: Group) -> SmallTraining:
@@ -62,14 +83,33 @@ def failure(run: SmallTraining) -> str:
     raise AssertionError("nothing was wrong with the run")
 
 
+def wrappings(folder: Path, group: Group) -> list[int]:
+    """Return how many wrapped tasks are in memory before each step of a run of two phases."""
+    counts: list[int] = []
+
+    def before(_: int) -> None:
+        counts.append(sum(isinstance(thing, DistributedDataParallel) for thing in gc.get_objects()))
+
+    run = training(folder, group)
+    run.before = before
+    gc.disable()  # else garbage is collected by chance
+    run.run()
+    gc.enable()
+    return counts
+
+
 def came_of_it(folder: Path, group: Group) -> dict[str, Any]:
     spoilt = training(folder / "spoilt", group)
     spoilt.task = SpoiltInTheSecondHalf
+    spoilt_buffer = training(folder / "spoilt buffer", group)
+    spoilt_buffer.task = CountsItsImages if group.is_first else SpoilsItsBuffer
     return {
+        "wrappings": wrappings(folder / "wrappings", group),
         "undisturbed": training(folder / "undisturbed", group).run(),
         "interrupted": interrupted(folder / "interrupted", group),
         "resumed": training(folder / "interrupted", group).run(),
         "spoilt": failure(spoilt),
+        "spoilt buffer": failure(spoilt_buffer),
         "apart": failure(training(folder / ("undisturbed" if group.is_first else "another"), group)),
     }
 

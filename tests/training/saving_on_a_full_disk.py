@@ -44,3 +44,7 @@ print(f"with room again: newest {newest(states, SMALL)}")
 subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
 print(refusal(writer, 5, SMALL))
 print(f"newest {newest(states, SMALL)}")
+try:
+    states.owned().__enter__()
+except UserError as error:
+    print(error)

@@ -1,6 +1,6 @@
 """A model of two layers and made-up images of 4 by 4 pixels: a training that takes milliseconds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,14 +75,19 @@ class SmallTraining:
     before: Callable[[int], None] = nothing
     """What happens before each step, counted from 0."""
     checkpoint_seconds: float = 0.0
+    origin: Mapping[str, Any] = field(default_factory=dict)
     validation: Callable[[], Sequence[ImageBatch]] = lambda: [images(np.arange(1000, 1005))]
 
     def run(self) -> dict[str, Tensor]:
         """Train, and return a copy of what would be published."""
         torch.set_num_threads(1)  # more would wait for each other for longer than they compute
-        task = self.task()
-        Trainer(task, Data(self._batches, self.validation, self._keys), self.settings, self._surroundings()).run()
-        return {name: tensor.clone() for name, tensor in task.state_dict().items()}
+        trainer = self.trainer()
+        trainer.run()
+        return {name: tensor.clone() for name, tensor in trainer.task.state_dict().items()}
+
+    def trainer(self) -> Trainer:
+        data = Data(self._batches, self.validation, self._keys)
+        return Trainer(self.task(), data, self.settings, self._surroundings())
 
     @property
     def states(self) -> StateFolder:
@@ -104,7 +109,9 @@ class SmallTraining:
 
     def _surroundings(self) -> Surroundings:
         history = EventLog(self.folder / "history.jsonl") if self.group.is_first else None
-        return Surroundings(self.states, history, self.interruptions, self._plan, self.group, self.checkpoint_seconds)
+        return Surroundings(
+            self.states, history, self.interruptions, self._plan, self.group, self.checkpoint_seconds, self.origin
+        )
 
     def _batches(self, first: int, last: int) -> Iterator[ImageBatch]:
         plan = self._plan

@@ -2,26 +2,30 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from pipeline.records.errors import UserError
 from pipeline.settings.hardware import Hardware
+from pipeline.training import slurm_step
 from pipeline.training.launch import launch, processes_per_node
+from pipeline.training.node_launcher import launch_on_this_node
+from pipeline.training.parent import PARENT
 
 TWO = Hardware(threads=2, processes=2)
 WAITING = """
 import os, signal, sys
 from pathlib import Path
 folder, rank = Path(sys.argv[1]), os.environ["RANK"]
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])
 def wait_for_the_end():
-    got = signal.sigtimedwait([signal.SIGTERM], 60)
-    (folder / f"{rank}.ended").write_text(signal.Signals(got.si_signo).name if got else "left alone")
+    signal.alarm(120)
+    got = signal.sigwait([signal.SIGTERM, signal.SIGALRM])
+    (folder / f"{rank}.ended").write_text(signal.Signals(got).name)
 """
 FIRST_ENDS_THE_LAUNCHER = """
 if rank == "0":
@@ -62,12 +66,19 @@ with joined():
     signal.sigtimedwait([signal.SIGUSR1], 60)
     print("still training", flush=True)
 """
+ORPHAN = """
+import sys
+from pathlib import Path
+from pipeline.training.parent import end_with_parent
+end_with_parent()
+(Path(sys.argv[1]) / "began").touch()
+"""
 SRUN = """#!{python}
 import os, subprocess, sys
 options = [argument for argument in sys.argv[1:] if argument.startswith("--")]
 command = sys.argv[1 + len(options):]
 leaked = sorted(name for name in os.environ if name.startswith(("SLURM_", "SRUN_", "SBATCH_")))
-assert leaked == ["SLURM_JOB_ID"], leaked
+assert leaked == ["SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_ID"], leaked
 assert {{"--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--overlap"}} <= set(options), options
 tasks = [subprocess.Popen(command, env={{**os.environ, "SLURM_STEP_ID": "1"}}) for node in range(2)]
 sys.exit(max(task.wait() for task in tasks))
@@ -87,12 +98,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_process_that_fails_ends_the_others_and_the_launch(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    began = monotonic()
     with pytest.raises(UserError, match="process 1 of the training ended with an error; its own sentence"):
         launch([sys.executable, "-c", WAITING + SECOND_FAILS, str(folder)], TWO)
-    assert monotonic() - began < 30
     assert (folder / "0.ended").read_text() == "SIGTERM"
-    assert capfd.readouterr().err == "error: told by the process itself\n"
+    told = capfd.readouterr().err
+    assert "error: told by the process itself\n" in told
+    assert "Traceback" not in told
 
 
 def test_a_process_that_is_killed_is_named_with_its_signal(folder: Path) -> None:
@@ -122,6 +133,18 @@ def test_a_launcher_that_is_killed_takes_its_processes_with_it() -> None:
         assert launcher.stdout.read() == ""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a process that its parent ended")
+def test_a_process_whose_launcher_ended_before_it_looked_does_not_train(tmp_path: Path) -> None:
+    launch([sys.executable, "-c", ORPHAN, str(tmp_path)], Hardware(threads=1, processes=1))
+    assert (tmp_path / "began").exists()
+    assert PARENT not in os.environ
+    nobody = {**os.environ, PARENT: str(os.getpid() + 1)}
+    orphan = subprocess.run(
+        [sys.executable, "-c", ORPHAN, str(tmp_path / "none")], env=nobody, capture_output=True, text=True, check=False
+    )
+    assert f"UserError: process {nobody[PARENT]}, which started this one, has ended" in orphan.stderr
+
+
 def test_nodes_train_together_through_srun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     srun = tmp_path / "srun"
     srun.write_text(SRUN.format(python=sys.executable))
@@ -130,7 +153,8 @@ def test_nodes_train_together_through_srun(tmp_path: Path, monkeypatch: pytest.M
     for name in ("SLURM_NTASKS", "SLURM_CPU_BIND", "SRUN_DEBUG", "SBATCH_PARTITION"):
         monkeypatch.setenv(name, "1")
     monkeypatch.delenv("SLURM_CONF", raising=False)
-    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    for name, value in {"SLURM_JOB_ID": "7", "SLURM_ARRAY_JOB_ID": "6", "SLURM_ARRAY_TASK_ID": "2"}.items():
+        monkeypatch.setenv(name, value)
     launch([sys.executable, "-c", TELL, str(tmp_path)], Hardware(threads=2, processes=1, nodes=2))
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["2 0 1", "2 0 1"]
 
@@ -142,6 +166,31 @@ def test_a_job_with_too_few_nodes_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     with pytest.raises(UserError, match="SLURM did not start a task on each of 2 nodes"):
+        launch(["true"], Hardware(threads=1, nodes=2))
+
+
+def test_a_host_whose_name_leads_nowhere_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "srun").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setattr(slurm_step, "_STORE_SECONDS", 0.5)
+    monkeypatch.setattr(socket, "gethostname", lambda: "node1.invalid")
+    with pytest.raises(UserError, match=r"does not reach node1\.invalid, where the nodes of the training meet"):
+        launch(["true"], Hardware(threads=1, nodes=2))
+
+
+def test_a_node_that_does_not_reach_the_first_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm_step, "_STORE_SECONDS", 0.5)
+    with pytest.raises(UserError, match=r"does not reach node1\.invalid, where the nodes of the training meet"):
+        launch_on_this_node("token", "node1.invalid:29500", Hardware(threads=1, nodes=2).model_dump_json(), "true")
+
+
+def test_a_container_without_srun_is_no_reason_to_ask_for_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with pytest.raises(UserError, match="nodes 2 needs srun, which is not found here; a container holds none"):
         launch(["true"], Hardware(threads=1, nodes=2))
 
 

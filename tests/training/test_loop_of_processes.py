@@ -54,7 +54,18 @@ def test_a_signal_to_one_process_stops_both_after_the_same_step(results: list[di
 def test_a_loss_that_is_no_number_in_one_process_stops_both(results: list[dict[str, Any]]) -> None:
     for result in results:
         assert result["spoilt"].startswith("the training loss is nan at step 6")
-    assert "whose images are made/30, made/31, made/32" in results[0]["spoilt"]
+    assert "whose images are 'made/30', 'made/31', 'made/32'" in results[0]["spoilt"]
+
+
+def test_a_weight_that_is_no_number_in_one_process_stops_both(results: list[dict[str, Any]]) -> None:
+    for result in results:
+        assert result["spoilt buffer"].startswith("weights are no numbers after step 6")
+
+
+def test_a_phase_leaves_nothing_of_the_one_before_in_memory(results: list[dict[str, Any]]) -> None:
+    for result in results:
+        # Batches are asked for before the task is wrapped for their step.
+        assert result["wrappings"] == [0] + [1] * 7
 
 
 def test_processes_that_read_different_states_are_refused(results: list[dict[str, Any]]) -> None:

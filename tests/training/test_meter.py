@@ -1,13 +1,8 @@
-from collections.abc import Iterator
-
-import numpy as np
 import pytest
 import torch
-from small_training import images
 
-from pipeline.batches.batch import ImageBatch
 from pipeline.training import meter
-from pipeline.training.meter import Feed, Meter
+from pipeline.training.meter import Meter
 
 
 class Clock:
@@ -56,24 +51,3 @@ def test_asking_for_losses_does_not_read_them() -> None:
     assert watched.losses() == [1.0, 2.0]
     assert watched.read().loss == 1.5
     assert watched.losses() == []
-
-
-def test_a_feed_knows_how_long_each_step_waited(clock: Clock) -> None:
-    closed = []
-
-    def late() -> Iterator[ImageBatch]:
-        try:
-            for seconds in range(1, 100):
-                clock.now += seconds
-                yield images(np.arange(seconds))
-        finally:
-            closed.append(True)
-
-    feed, taken = Feed(late()), []
-    for _ in range(2):
-        for part in feed.take(2):
-            clock.now += 50
-            taken.append((len(part), feed.waited))
-    assert taken == [(1, 1.0), (2, 3.0), (3, 3.0), (4, 7.0)]
-    feed.close()
-    assert closed

@@ -122,3 +122,59 @@ def test_the_log_says_what_each_phase_trains(caplog: pytest.LogCaptureFixture) -
         "phase 1 of 2: trains 2 tensors, 4 parameters of head.bias, head.weight",
         "phase 2 of 2: trains 4 tensors, 16 parameters of encoder.bias, encoder.weight, head.bias, head.weight",
     ]
+
+
+class Normalised(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Sequential(nn.GELU(), nn.Dropout(0.5)))
+        self.positions = nn.Parameter(torch.rand(3), requires_grad=False)
+        self.dropout = nn.Dropout(0.5)
+        self.head = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2, affine=False), nn.Dropout(0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.dropout(self.encoder(x + self.positions)))
+
+
+def modes(task: nn.Module) -> dict[str, bool]:
+    return {name: module.training for name, module in task.named_modules()}
+
+
+def test_modules_of_which_nothing_is_trained_are_evaluated_and_all_others_train() -> None:
+    task = Normalised()
+    phases = Phases(task, optimization((1, ("head.",)), (1, ("encoder.0.",)), (1, ("",))))
+    seen = []
+    for step in range(3):
+        phases.enter(step)
+        phases.let_train()
+        seen.append({name for name, trains in modes(task).items() if not trains})
+    assert seen[0] == {name for name in modes(task) if name.startswith("encoder")}
+    assert seen[1] == {"encoder.1"} | {name for name in modes(task) if name.startswith("head")}
+    assert seen[2] == set()
+
+
+def test_fixed_parameters_do_not_freeze_the_encoder_that_has_them() -> None:
+    class Encoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.positions = nn.Parameter(torch.rand(3), requires_grad=False)
+            self.block = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
+
+    task = Encoder()
+    phases = Phases(task, optimization())
+    phases.enter(0)
+    phases.let_train()
+    assert all(modes(task).values())
+
+
+def test_what_is_frozen_answers_alike_each_time_and_keeps_its_running_statistics() -> None:
+    task = Normalised()
+    phases = Phases(task, optimization((1, ("head.",))))
+    phases.enter(0)
+    phases.let_train()
+    before = {name: buffer.clone() for name, buffer in task.named_buffers()}
+    images = torch.rand(64, 3)
+    assert torch.equal(task.encoder(images), task.encoder(images))
+    assert not torch.equal(task(images), task(images))
+    moved = {name for name, buffer in task.named_buffers() if not torch.equal(buffer, before[name])}
+    assert {name.split(".")[0] for name in moved} == {"head"}

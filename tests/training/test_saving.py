@@ -186,3 +186,4 @@ def test_a_full_disk_and_a_read_only_one_leave_the_older_states(tmp_path: Path) 
     assert "Read-only file system" in shown[3]
     assert "the states of steps 2 and 4 are kept" in shown[3]
     assert shown[4] == "newest 4"
+    assert "lock cannot be written (Read-only file system); make its file system writable" in shown[5]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -175,6 +176,18 @@ def test_the_refusal_names_the_cluster_s_job(states: StateFolder, monkeypatch: p
         StateFolder(states.parent, "e" * 16).owned().__enter__()
 
 
+def test_a_disk_that_takes_no_lock_is_named_with_the_reason(states: StateFolder) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"lock cannot be written \(File too large\)"):
+            states.owned().__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with states.owned():
+        assert_newest(states, 200)
+
+
 def test_a_fork_does_not_keep_what_its_killed_owner_owned(states: StateFolder) -> None:
     with running(own_and_fork, states.parent) as (process, reports):
         orphan = reports.recv()
@@ -189,14 +202,43 @@ def test_a_fork_does_not_keep_what_its_killed_owner_owned(states: StateFolder) -
 
 
 def test_of_a_published_run_the_newest_state_stays_alone(states: StateFolder) -> None:
-    other = StateFolder(states.parent, "e" * 16)
-    with other.owned():
-        other.save(1, state_of(1, NUMBERS))
     with states.owned():
         states.retire()
-    assert not other.folder.exists()
     assert [path.name for path in states.folder.glob("*.pt")] == ["step-000000200.pt"]
     assert_newest(states, 200)
+
+
+def test_publishing_a_run_spares_the_states_of_other_recipes_and_names_them(
+    states: StateFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = StateFolder(states.parent, "e" * 16)
+    with other.owned():
+        for step in (7, 9):
+            other.save(step, state_of(step, NUMBERS))
+    caplog.clear()
+    caplog.set_level("INFO")
+    with states.owned():
+        states.retire()
+    assert_newest(other, 9)
+    (message,) = caplog.messages
+    assert str(other.folder) in message
+    assert "up to step 9" in message
+
+
+@pytest.mark.parametrize("damage", ["cut", "receipt missing"])
+def test_of_a_published_run_no_damaged_state_takes_the_whole_one_s_place(states: StateFolder, damage: str) -> None:
+    DAMAGES[damage](path_of(states, 200))
+    with states.owned():
+        states.retire()
+    assert_newest(states, 100)
+
+
+def test_of_a_published_run_a_state_that_was_found_damaged_is_not_kept(states: StateFolder) -> None:
+    DAMAGES["another state's"](path_of(states, 200))
+    assert_newest(states, 100)
+    with states.owned():
+        states.retire()
+    assert [path.name for path in states.folder.glob("*.pt")] == ["step-000000100.pt"]
 
 
 def test_a_changed_recipe_begins_anew_and_says_what_changed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

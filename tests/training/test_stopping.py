@@ -126,8 +126,8 @@ def test_another_thread_than_the_main_one_has_the_deadline_only() -> None:
 
 def test_a_deadline_stops_a_run_that_cannot_save_after_one_more_step() -> None:
     interruptions = Interruptions(Deadline(1100.0, clock=lambda: 1000.0))
-    assert interruptions.reason(99.0) is None
-    assert interruptions.reason(100.0) is Reason.DEADLINE
+    assert interruptions.reason(79.0) is None
+    assert interruptions.reason(80.0) is Reason.DEADLINE
 
 
 def test_a_signal_counts_before_the_deadline() -> None:
@@ -152,7 +152,7 @@ def test_a_wait_ends_with_its_time_or_with_a_signal_whenever_that_comes() -> Non
                 assert interruptions.wait(60.0)
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert monotonic() - began < 30.0
+    assert monotonic() - began < 60.0
 
 
 def test_an_interrupted_run_says_after_which_step_also_where_another_process_reads_it() -> None:

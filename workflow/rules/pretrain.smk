@@ -25,6 +25,7 @@ rule pretrain_encoder:
         processes=0,
         gpu=1,
         device_batch=0,
+        readers=-1,
         checkpoint_minutes=10,
         mem=growing(16, "GB"),
         runtime="1d",

@@ -27,6 +27,7 @@ with rule_log(snakemake.log[0], snakemake.params.confidential):
             processes=snakemake.resources.processes,
             gpus=snakemake.resources.gpu,
             device_batch=snakemake.resources.device_batch,
+            readers=snakemake.resources.readers,
             checkpoint_minutes=snakemake.resources.checkpoint_minutes,
             runtime_minutes=snakemake.resources.runtime,
         ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -13,10 +14,11 @@ from pipeline.batches.decoding import decoded_extents, decoded_sizes
 from pipeline.batches.memory import BatchMemory
 from pipeline.batches.order import ImageKeys
 from pipeline.batches.planes import Planes
+from pipeline.batches.quarantine import Damage
 from pipeline.shards.companions.reading import StoredBox
 
-Read = Callable[[int, int], tuple[int, SampleContent]]
-"""Returns, for epoch and position, the sample that is to be there, and its own position."""
+Read = Callable[[int, int], tuple[int, SampleContent, tuple[Damage, ...]]]
+"""Returns, for epoch and position, the position and content of the sample that is to be there, and what was damaged."""
 
 
 class Assembly:
@@ -36,6 +38,7 @@ class Assembly:
         self._gazed = np.zeros(len(self), dtype=np.bool_)
         self._texts: list[str | None] = [None] * len(self)
         self._boxes: list[list[StoredBox]] = [[] for _ in range(len(self))]
+        self._damaged: list[tuple[Damage, ...]] = [()] * len(self)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -43,7 +46,7 @@ class Assembly:
     def fill(self, places: range) -> None:
         """Read the samples of some places. Raises as `Samples.image` does."""
         for place in places:
-            position, content = self._read(int(self.epochs[place]), int(self.indices[place]))
+            position, content, self._damaged[place] = self._read(int(self.epochs[place]), int(self.indices[place]))
             self.indices[place] = position
             height, width = content.image.shape
             self._images.paint(place, (content.image,), (height, width))
@@ -51,7 +54,12 @@ class Assembly:
                 self._add_companions(place, content)
 
     def finish(self) -> ImageBatch:
-        """Return the batch, once all places are filled."""
+        """Return the batch, once all places are filled, and list what of it was damaged.
+
+        To be called as the batch is handed out, so that no list depends on how far was read ahead. Raises `UserError`
+        where more samples are damaged than tolerated.
+        """
+        self._list_damaged()
         wanted = self._wanted
         return ImageBatch(
             images=self._finish_images(),
@@ -64,6 +72,11 @@ class Assembly:
             texts=tuple(self._texts) if wanted.texts else None,
             boxes=self._share_boxes() if wanted.boxes else None,
         )
+
+    def _list_damaged(self) -> None:
+        if self._samples.quarantine is not None:
+            for damage in chain.from_iterable(self._damaged):
+                self._samples.quarantine.add(*damage)
 
     def _finish_images(self) -> Planes:
         extents = decoded_extents(self._samples.sizes[self.indices], self._images.sizes)

@@ -135,4 +135,4 @@ def _reading(reader: SampleReader, seed: int) -> Read:
 
 
 def _reading_all(reader: SampleReader) -> Read:
-    return lambda _, position: (position, reader.read(position))
+    return lambda _, position: (position, reader.read(position), ())

@@ -4,9 +4,21 @@ import json
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.records.errors import UserError
 from pipeline.records.events import EventLog
+
+
+class Damage(NamedTuple):
+    """Name a damaged sample."""
+
+    shard: str
+    """Its shard, as `corpus/name.tar`."""
+    key: str
+    """Its key within the shard."""
+    reason: str
+    """What its bytes are found to be, the end of a sentence."""
 
 
 class Quarantine:
@@ -14,13 +26,15 @@ class Quarantine:
 
     The list holds shard, key and reason of each sample, a JSON object per line. The keys of some corpora
     hold numbers of patients, so it belongs with the run's other files and goes nowhere that these do
-    not. One process writes to a file, from any of its threads; what others list is read at the start.
+    not. One process writes to a file, from any of its threads; what others list is read at the start, and
+    again whenever this one lists a sample, so that the last to list one of too many knows of all, as soon
+    as the file system that they share shows what the others wrote.
     """
 
     def __init__(self, path: Path, max_bad: int, continues: bool, others: Iterable[Path] = ()) -> None:
         """Begin the list at `path` anew, or go on with that of a run that continues from a saved state.
 
-        `others` are the lists of the run's other processes, read where it continues. `max_bad` samples are tolerated
+        `others` are the lists of the run's other processes, which need not exist yet. `max_bad` samples are tolerated
         in all. Raises `UserError` where more are listed already, or for a line that lists none.
         """
         if not continues:
@@ -30,8 +44,9 @@ class Quarantine:
         self._log = EventLog(path)
         self._lock = threading.Lock()
         self._reasons: dict[tuple[str, str], str] = {}
-        for listing in {path, *others} if continues else ():
-            self._reasons |= _read(listing) if listing.is_file() else {}
+        self._others = [other for other in others if other != path]
+        if continues:
+            self._read(path, *self._others)
         self._require_tolerable(f"{path} lists them")
 
     def __contains__(self, sample: tuple[str, str]) -> bool:
@@ -45,18 +60,23 @@ class Quarantine:
     def add(self, shard: str, key: str, reason: str) -> None:
         """List a sample of a shard (`corpus/name.tar`), once, its bytes for some reason; it is on disk on return.
 
-        Raises `UserError` naming it and the list where these are more than tolerated.
+        Raises `UserError` naming it and the list where these, and those of other processes, are more than tolerated.
         """
         with self._lock:
             if (shard, key) not in self._reasons:
                 self._log.append(_line(shard, key, reason))
                 self._reasons[shard, key] = reason
+                self._read(*self._others)
             self._require_tolerable(f"{self.path} lists them, the last: {shard}: the bytes of sample '{key}' {reason}")
 
     def content(self) -> bytes:
         """Return the list sorted by shard and key, so that equal runs publish equal bytes."""
         listed = sorted(self._reasons.items())
         return "".join(json.dumps(_line(*sample, reason)) + "\n" for sample, reason in listed).encode()
+
+    def _read(self, *listings: Path) -> None:
+        for listing in listings:
+            self._reasons |= _read(listing) if listing.is_file() else {}
 
     def _require_tolerable(self, details: str) -> None:
         if self.count > self.max_bad:
@@ -71,9 +91,14 @@ def _line(shard: str, key: str, reason: str) -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[tuple[str, str], str]:
-    """Return the reason for each listed sample. Raises `UserError` naming a line that lists none."""
+    """Return the reason for each listed sample, a last line that was cut short left out.
+
+    Raises `UserError` naming a line that lists none.
+    """
     reasons = {}
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        if not line.endswith(b"\n"):
+            break
         try:
             listed = json.loads(line)
         except ValueError:

@@ -12,7 +12,7 @@ _IMAGES_AT_ONCE = 16  # handing a task to a thread costs up to 20 us, a tenth of
 
 
 def read_ahead(assemblies: Iterable[Assembly], threads: int) -> Generator[ImageBatch, None, None]:
-    """Yield finished batches in order, while `threads` threads read on.
+    """Yield finished batches in order, each finished when it is asked for, while `threads` threads read on.
 
     At most four batches are held at a time, that of the caller among them. When the caller stops, or a
     sample raises, what waits is cancelled, and no thread is left. Without threads each batch is read by the

@@ -1,7 +1,7 @@
 """What takes the place of a damaged sample."""
 
 from pipeline.batches.companions import SampleContent, SampleReader
-from pipeline.batches.quarantine import Quarantine
+from pipeline.batches.quarantine import Damage, Quarantine
 from pipeline.batches.samples import DamagedSampleError
 from pipeline.records.errors import WRITE_AGAIN, UserError
 from pipeline.records.randomness import keyed_generator
@@ -10,7 +10,7 @@ _ATTEMPTS = 100
 
 
 class ReplacingReader:
-    """Read samples; where one is damaged, list it and read another of its corpus instead.
+    """Read samples; where one is damaged, read another of its corpus instead.
 
     Which one follows from (seed, epoch, position) alone, so that batches stay the same for any number
     of threads and when a run continues. A replacement takes the draws of its own position, so it may
@@ -18,21 +18,25 @@ class ReplacingReader:
     """
 
     def __init__(self, reader: SampleReader, quarantine: Quarantine, seed: int) -> None:
-        """Prepare to list in `quarantine` what `reader` finds damaged."""
+        """Prepare to replace what `reader` finds damaged, or `quarantine` lists."""
         self.reader = reader
         self.quarantine = quarantine
         self.seed = seed
 
-    def read(self, epoch: int, position: int) -> tuple[int, SampleContent]:
-        """Return the sample at a position, or its replacement, and the position of what is returned.
+    def read(self, epoch: int, position: int) -> tuple[int, SampleContent, tuple[Damage, ...]]:
+        """Return the sample at a position, or its replacement; the position of what is returned comes first.
+
+        Last comes what was found damaged on the way. It is not listed here: what is read ahead may never be used.
 
         Raises `UserError` where more samples are damaged than the quarantine tolerates, or a shard is gone or cut.
         """
         candidate = position
+        damaged: list[Damage] = []
         for attempt in range(_ATTEMPTS):
-            content = self._try(candidate)
-            if content is not None:
-                return candidate, content
+            found = self._try(candidate)
+            if isinstance(found, SampleContent):
+                return candidate, found, tuple(damaged)
+            damaged += found
             corpus = self.reader.samples.corpus(position)
             generator = keyed_generator(self.seed, "replacement", epoch, position, attempt)
             candidate = int(generator.integers(corpus.start, corpus.stop))
@@ -41,15 +45,14 @@ class ReplacingReader:
             f"{WRITE_AGAIN}"
         )
 
-    def _try(self, position: int) -> SampleContent | None:
-        """Return a sample, None where it is damaged now or was before."""
+    def _try(self, position: int) -> SampleContent | list[Damage]:
+        """Return a sample, or its damage, which is none to tell where it is listed already."""
         shard, key = self.reader.samples.shard_name(position), self.reader.samples.key(position)
         if (shard, key) in self.quarantine:
-            return None
+            return []
         try:
             return self.reader.read(position)
         except DamagedSampleError as damage:
             if not self.quarantine.max_bad:
                 raise
-            self.quarantine.add(shard, key, damage.reason)
-            return None
+            return [Damage(shard, key, damage.reason)]

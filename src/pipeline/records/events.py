@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pipeline.records.publish import explaining_refusals
+
 Event = dict[str, str | int | float | bool | None]
 
 
@@ -13,18 +15,26 @@ class EventLog:
     """Append events to a JSONL file; each line reaches the disk before `append` returns."""
 
     def __init__(self, path: Path) -> None:
-        """Open `path` for appending; a last line that was cut short is removed, so that the next one stands alone."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file():
-            content = path.read_bytes()
-            if not content.endswith(b"\n"):
-                os.truncate(path, content.rfind(b"\n") + 1)
+        """Open `path` for appending; a last line that was cut short is removed, so that the next one stands alone.
+
+        Raises `UnwritableError` where the disk refuses it.
+        """
+        with explaining_refusals(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_file():
+                content = path.read_bytes()
+                if not content.endswith(b"\n"):
+                    os.truncate(path, content.rfind(b"\n") + 1)
         self.path = path
 
     def append(self, event: Mapping[str, str | int | float | bool | None]) -> None:
-        """Append one event. Raises `ValueError` for NaN or infinite values, which JSON cannot hold."""
+        """Append one event.
+
+        Raises `ValueError` for NaN or infinite values, which JSON cannot hold, and `UnwritableError` where the disk
+        refuses it.
+        """
         line = json.dumps(event, allow_nan=False) + "\n"
-        with self.path.open("a", encoding="utf-8") as stream:
+        with explaining_refusals(self.path), self.path.open("a", encoding="utf-8") as stream:
             stream.write(line)
             stream.flush()
             os.fsync(stream.fileno())

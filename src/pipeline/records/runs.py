@@ -6,7 +6,7 @@ _STRICT = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class BatchRecord(BaseModel):
-    """State how the images of a step were shared out when the run ended."""
+    """State how the images of the last step were shared out."""
 
     model_config = _STRICT
 
@@ -46,7 +46,7 @@ class RunRecord(BaseModel):
     batch: BatchRecord
     """How a step's images were shared out."""
     device: str
-    """Where it was trained."""
+    """Where its last step was taken; batch, threads and versions, too, are those of that life of the run."""
     decoder: str
     """Name and version of the JPEG decoder; another one may give pixels that differ by a gray level."""
     threads: int

@@ -18,9 +18,10 @@ class Hardware(Settings):
     """GPUs that the job holds for itself where no cluster hands them out, at most all of the machine; 0 for none."""
     device_batch: int = Field(default=0, ge=0)
     """Images that a device takes at once, at most; 0 for its whole part of the batch."""
-    readers: int | None = Field(default=None, ge=0)
-    """Threads of each process that read and decode; 0 to read between the steps, unset for as many as the job has."""
+    readers: int = Field(default=-1, ge=-1)
+    """Threads of each process that read and decode; 0 to read between the steps, -1 for its part of the threads."""
     checkpoint_minutes: float = Field(default=10.0, ge=0)
-    """Time between two saved states, the most that a killed run loses; 0 to save as often as the disk can take it."""
+    """Time between two saved states, 0 to save as often as the disk can take it; a killed run loses at most what it
+    did in this time, in one step more, and while the newest state was being written."""
     runtime_minutes: float | None = Field(default=None, gt=0)
     """Time that the job was promised by its cluster, counted from its start; unset for no limit."""

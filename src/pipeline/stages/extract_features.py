@@ -19,7 +19,7 @@ from pipeline.settings.hardware import Hardware
 from pipeline.shards.jpeg import DECODER
 from pipeline.training.device import describe_device, prepare_device
 from pipeline.training.lease import leased_gpus
-from pipeline.training.meter import timed
+from pipeline.training.waiting import timed
 
 
 def extract_features(

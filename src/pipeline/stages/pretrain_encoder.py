@@ -1,6 +1,7 @@
 """Stage of rule pretrain_encoder: train one run, from wherever it was stopped, and publish it."""
 
 import sys
+import uuid
 
 from pipeline.records.publish import publish_text
 from pipeline.stages import train_encoder
@@ -27,6 +28,14 @@ def pretrain_encoder(run: Run) -> None:
         if run.hardware.nodes * processes_per_node(run.hardware) == 1:
             train_encoder.train_encoder(run, ALONE)
         else:
-            job = run.state_folder / "job.json"
-            publish_text(job, run.model_dump_json())
-            launch([sys.executable, "-m", train_encoder.__name__, str(job)], run.hardware)
+            _train_in_processes(run)
+
+
+def _train_in_processes(run: Run) -> None:
+    """Start the run's processes and wait for them; they are handed it in a file that no other try's processes read."""
+    job = run.state_folder / f"job-{uuid.uuid4().hex}.json"
+    try:
+        publish_text(job, run.model_dump_json())
+        launch([sys.executable, "-m", train_encoder.__name__, str(job)], run.hardware)
+    finally:
+        job.unlink(missing_ok=True)

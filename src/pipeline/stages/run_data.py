@@ -16,6 +16,7 @@ from pipeline.batches.samples import Samples, Selection
 from pipeline.stages.training_run import Run
 from pipeline.training.batching import BatchPlan
 from pipeline.training.group import Group
+from pipeline.training.launch import processes_per_node
 from pipeline.training.loop import Data
 
 
@@ -54,8 +55,8 @@ def own_quarantine(run: Run, folder: Path, group: Group, continues: bool) -> Qua
         for stale in _lists(folder):
             stale.unlink()
     group.any(False)  # nobody begins a list before the first has deleted the old ones
-    own = folder / f"quarantine-{group.rank}.jsonl"
-    return Quarantine(own, run.settings.max_bad, continues, _lists(folder))
+    lists = [folder / f"quarantine-{rank}.jsonl" for rank in range(group.world)]
+    return Quarantine(lists[group.rank], run.settings.max_bad, continues, {*lists, *_lists(folder)})
 
 
 def whole_quarantine(run: Run, folder: Path) -> Quarantine:
@@ -102,4 +103,7 @@ def _lists(folder: Path) -> list[Path]:
 
 
 def _readers(run: Run) -> int:
-    return run.hardware.threads if run.hardware.readers is None else run.hardware.readers
+    """Return the threads that read for each process, by default its part of those of its node."""
+    if run.hardware.readers >= 0:
+        return run.hardware.readers
+    return max(1, run.hardware.threads // processes_per_node(run.hardware))

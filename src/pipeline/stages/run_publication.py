@@ -1,7 +1,9 @@
 """What a finished run leaves: encoder and full weights, settings, record, history, and the damaged samples."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 
@@ -9,9 +11,7 @@ from pipeline.batches.quarantine import Quarantine
 from pipeline.models.encoder_folder import WEIGHTS, save_encoder
 from pipeline.records.digests import file_digest, settings_digest
 from pipeline.records.publish import clear_scratch, publish_bytes, publish_json, publish_text
-from pipeline.records.runs import BatchRecord, RunRecord
-from pipeline.records.versions import TRAINING_PACKAGES, package_versions
-from pipeline.shards.jpeg import DECODER
+from pipeline.records.runs import RunRecord
 from pipeline.stages.training_run import Run
 from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
 
@@ -34,10 +34,8 @@ class Outcome:
     """Damaged samples that were set aside."""
     steps: int
     """Optimiser steps taken."""
-    batch: BatchRecord
-    """How a step's images were shared out."""
-    device: str
-    """Where it was trained."""
+    origin: Mapping[str, Any]
+    """Hardware and software of the life of the run that took the last step: fields of its record."""
 
 
 def publish_run(run: Run, task: MaskedAutoencoding, outcome: Outcome, history: Path) -> None:
@@ -65,9 +63,5 @@ def _record(run: Run, outcome: Outcome) -> RunRecord:
         encoder=file_digest(run.encoder_folder / WEIGHTS),
         weights=file_digest(run.run_folder / FULL_WEIGHTS),
         steps=outcome.steps,
-        batch=outcome.batch,
-        device=outcome.device,
-        decoder=DECODER,
-        threads=run.hardware.threads,
-        versions=package_versions(TRAINING_PACKAGES),
+        **outcome.origin,
     )

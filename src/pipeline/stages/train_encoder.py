@@ -2,16 +2,20 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import torch
 
 from pipeline.records.events import EventLog
 from pipeline.records.logs import rule_log
 from pipeline.records.runs import BatchRecord
+from pipeline.records.versions import TRAINING_PACKAGES, package_versions
+from pipeline.shards.jpeg import DECODER
 from pipeline.stages.run_data import RunSamples, batches_of, opened_samples, own_quarantine, whole_quarantine
 from pipeline.stages.run_publication import HISTORY, Outcome, publish_run
 from pipeline.stages.training_run import Run, fingerprint, recipe_of
@@ -51,15 +55,14 @@ def train_encoder(run: Run, group: Group) -> None:
         task = MaskedAutoencoding(run.settings).to(place.device)
         with opened_samples(run, own_quarantine(run, place.states.folder, group, continues)) as samples:
             log.info("run %s: images %s", run.name, samples.images)
-            steps = _train(run, place, task, samples, started)
+            steps, origin = _train(run, place, task, samples, started)
         if group.is_first:
             outcome = Outcome(
                 inputs=inputs,
                 images=samples.images,
                 quarantine=whole_quarantine(run, place.states.folder),
                 steps=steps,
-                batch=_batch_record(place.plan),
-                device=describe_device(place.device),
+                origin=origin,
             )
             publish_run(run, task, outcome, place.states.folder / HISTORY)
             place.states.retire()
@@ -76,8 +79,10 @@ def _place(run: Run, group: Group, inputs: dict[str, str]) -> _Place:
     )
 
 
-def _train(run: Run, place: _Place, task: MaskedAutoencoding, samples: RunSamples, started: float) -> int:
-    """Train to the end and return the steps taken, or end this try once its state is saved."""
+def _train(
+    run: Run, place: _Place, task: MaskedAutoencoding, samples: RunSamples, started: float
+) -> tuple[int, Mapping[str, Any]]:
+    """Train to the end and return the steps taken and where the last was, or end this try once its state is saved."""
     # One process watches the clock for all, so that SLURM is asked once.
     deadline = find_deadline(run.hardware, started) if place.group.is_first else None
     with Interruptions(deadline) as interruptions:
@@ -92,21 +97,38 @@ def _train(run: Run, place: _Place, task: MaskedAutoencoding, samples: RunSample
                 plan=place.plan,
                 group=place.group,
                 checkpoint_seconds=60 * run.hardware.checkpoint_minutes,
+                origin=_origin(run, place),
             ),
         )
         try:
-            return trainer.run()
+            steps = trainer.run()
         except RunInterrupted as interrupted:
             hand_back(interrupted, place.group.is_first, trainer.did_steps)
+    if not trainer.did_steps:
+        log.info(
+            "run %s was over after step %d and is published from its last state; delete %s to train it anew",
+            run.name,
+            steps,
+            place.states.folder,
+        )
+    return steps, trainer.origin
 
 
-def _batch_record(plan: BatchPlan) -> BatchRecord:
-    return BatchRecord(
-        images=plan.batch_size,
-        device_batch=plan.device_batch,
-        accumulation=plan.accumulation,
-        processes=plan.world,
+def _origin(run: Run, place: _Place) -> dict[str, Any]:
+    """Return what this life of a run computes with, as plain JSON data that its states keep."""
+    batch = BatchRecord(
+        images=place.plan.batch_size,
+        device_batch=place.plan.device_batch,
+        accumulation=place.plan.accumulation,
+        processes=place.plan.world,
     )
+    return {
+        "batch": batch.model_dump(),
+        "device": describe_device(place.device),
+        "decoder": DECODER,
+        "threads": run.hardware.threads,
+        "versions": package_versions(TRAINING_PACKAGES),
+    }
 
 
 def _main(job: Path) -> None:

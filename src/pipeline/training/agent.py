@@ -15,6 +15,7 @@ from torch.distributed.elastic.rendezvous import RendezvousConnectionError, Rend
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from pipeline.records.errors import UserError
+from pipeline.training.parent import named_as_parent
 
 _JOINING_SECONDS = 600
 """How long the launchers of all nodes have to find each other; importing torch from a shared disk takes minutes."""
@@ -53,7 +54,7 @@ def run_processes(command: Sequence[str], processes: int, meeting: Meeting) -> N
     # torch 2.11 does not know it yet, and gives 30 seconds.
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(_SAVING_SECONDS))
     try:
-        with stoppable(), _quiet():
+        with stoppable(), _quiet(), named_as_parent():
             elastic_launch(_configuration(processes, meeting), command[0])(*command[1:])
     except SignalException as stopped:
         raise UserError(f"{stopped}; it continues from its last saved state when it is run again") from None
@@ -117,7 +118,7 @@ def _configuration(processes: int, meeting: Meeting) -> LaunchConfig:
         run_id=meeting.token,
         rdzv_backend="c10d",
         rdzv_endpoint=meeting.endpoint,
-        rdzv_configs={"is_host": alone, "timeout": _JOINING_SECONDS},
+        rdzv_configs={"is_host": alone, "join_timeout": _JOINING_SECONDS},
         local_addr="127.0.0.1" if alone else socket.gethostname(),
         max_restarts=0,
         logs_specs=DefaultLogsSpecs(log_dir=os.devnull),

@@ -6,12 +6,11 @@ from typing import Any
 from pipeline.records.errors import UserError
 from pipeline.training.group import Group
 from pipeline.training.history import RunHistory
+from pipeline.training.out_of_memory import NO_ROOM_FOR_STATE, explaining_memory
 from pipeline.training.saving import StateWriter
 from pipeline.training.state import StateFolder
 from pipeline.training.stopping import Interruptions, Reason
 
-_SPARE_SECONDS = 20.0
-"""Time between the end of training and that of the job: for the launcher, Snakemake and SLURM to see one end."""
 _CAUTION = 2
 """How many times as long as ever before a step or a save may take while the job still ends in time."""
 
@@ -42,6 +41,7 @@ class Checkpoints:
         self._asked = 0.0
         self._decisions = 0
         self._longest = 0.0
+        self._load_seconds = 0.0
 
     def load(self) -> tuple[int, dict[str, Any]] | None:
         """Return the step and the newest state that the processes go on from; None where there is none.
@@ -49,7 +49,9 @@ class Checkpoints:
         No process returns before all have read it, so the first may then replace it. Raises `UserError` where the
         processes read different states.
         """
+        began = monotonic()
         found = self._states.newest()
+        self._load_seconds = monotonic() - began
         step = -1 if found is None else found[0]
         (differs,) = self._group.any(step != self._group.first_says(step))
         if differs:
@@ -59,6 +61,7 @@ class Checkpoints:
             )
         if found is not None:
             self.newest = self._announced = step
+            self._longest = found[1]["longest"] / _CAUTION
         return found
 
     def decide(self) -> tuple[bool, Reason | None]:
@@ -74,10 +77,11 @@ class Checkpoints:
         return due or stop is not None, stop
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Save the state after `step` steps, unless it is saved already."""
+        """Save the state after `step` steps, unless it is saved already, and how long steps took beside it."""
         if step != self.newest and self._group.is_first:
             self._began = monotonic()
-            self._writer.save(step, state)
+            with explaining_memory(NO_ROOM_FOR_STATE):
+                self._writer.save(step, state | {"longest": self._longest})
         self.newest = step
 
     def settle(self) -> None:
@@ -100,13 +104,17 @@ class Checkpoints:
 
         A save may have to wait for the one before it, whose time is within that of the longest, so twice the longest
         is what it can take without taking longer than ever before; the same caution serves steps. The first step is
-        not counted: it compiles, and fills caches.
+        not counted: it compiles, and fills caches. Until a life has saved, its save is taken to last as long as its
+        load, and its steps as long as those of the life before. Of these it keeps the half, which with the caution is
+        as long as ever, so that one that hung is forgotten within a few lives; and they count from its first step on,
+        so that each life takes one.
         """
         now = monotonic()
         if self._decisions > 1:
             self._longest = max(self._longest, now - self._asked)
+        step = self._longest if self._decisions else 0.0
         self._asked, self._decisions = now, self._decisions + 1
-        return _CAUTION * (self._longest + self._writer.seconds) + _SPARE_SECONDS
+        return _CAUTION * (step + max(self._writer.seconds, self._load_seconds))
 
     def _announce(self) -> None:
         if self.newest is not None and self.newest != self._announced and not self._writer.busy:

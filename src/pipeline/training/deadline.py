@@ -4,6 +4,8 @@ from collections.abc import Callable
 from time import monotonic
 
 _OFTEN, _SELDOM = 60.0, 3600.0
+_RESERVED_SHARE = 0.05
+_LEAST_RESERVED, _MOST_RESERVED = 20.0, 120.0
 
 
 class Deadline:
@@ -11,6 +13,9 @@ class Deadline:
 
     It is asked for whenever half of the time that was left has gone by, at least once an hour and at most once a
     minute: often where it matters, and a dozen times in a day for all the jobs that a cluster's controller serves.
+
+    Some time before the end is kept for what comes after a state is saved, as launchers that see each other end, and a
+    busy controller that is asked to queue the job again: a twentieth of what is left at first, 20 to 120 seconds.
     """
 
     def __init__(
@@ -24,14 +29,15 @@ class Deadline:
         self._ask_again = ask_again
         self._clock = clock
         self._ask_at = clock() + _OFTEN
+        self._reserved = min(max(_RESERVED_SHARE * self.seconds_left, _LEAST_RESERVED), _MOST_RESERVED)
 
     def is_within(self, seconds: float) -> bool:
-        """Say whether the end is at most `seconds` away; where it is due to ask again, that is waited for."""
+        """Say whether at most `seconds` are left without those kept; where it is due to ask again, waits for that."""
         if self._ask_again is not None and self._clock() >= self._ask_at:
             found = self._ask_again()
             self.ends = self.ends if found is None else found
             self._ask_at = self._clock() + min(max(self.seconds_left / 2, _OFTEN), _SELDOM)
-        return self.seconds_left <= seconds
+        return self.seconds_left - self._reserved <= seconds
 
     @property
     def seconds_left(self) -> float:

@@ -1,6 +1,5 @@
 """When a run has learnt what it can: its validation loss no longer falls."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -37,13 +36,10 @@ class EarlyStopping:
     def observe(self, step: int, loss: float, weights: Callable[[], Mapping[str, Tensor]]) -> None:
         """Take in the validation loss after `step` steps; `weights` is asked, and copied, only where it improved.
 
-        Improved means lower than the best by more than `least_improvement`. Raises `ValueError` for a loss that is
-        no number.
+        Improved means lower than the best by more than `least_improvement`.
         """
         if self.settings is None:
             return
-        if not math.isfinite(loss):
-            raise ValueError(f"the validation loss is {loss} at step {step}")
         if self.best is None or loss < self.best.loss - self.settings.least_improvement:
             self.best = Best(step, loss, _copied(weights()))
             self._waited = 0

@@ -1,9 +1,6 @@
 """The processes that train together: what they add up, agree on, and keep in step."""
 
-import ctypes
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -15,10 +12,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.records.errors import UserError
+from pipeline.training.parent import end_with_parent
 
 _PATIENCE = timedelta(minutes=10)
-"""How long a process waits for one that hangs; one that has ended is noticed at once by its launcher."""
-_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+"""How long a device waits for one that hangs; a process that has ended is noticed at once by its launcher."""
+_WRITE_PATIENCE = timedelta(hours=1)
+"""How long processes wait to agree: the first may be writing a state to a slow disk, which the others must outwait."""
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out waiting")
 """What gloo's errors, of no class of their own, say where another process has ended or hangs."""
 
@@ -70,6 +69,10 @@ class Group:
 
         All begin with the first process's weights. Only parameters that are trained when this is called take part, so
         that a module is wrapped anew when others are.
+
+        Buffers become the first process's at the beginning of each step. Where training changes them, as batch
+        normalisation does, each process then goes on by its own images: at a validation after the step they differ
+        between processes by that one step, and a state holds those of the first.
         """
         if self.world == 1:
             return module
@@ -93,9 +96,9 @@ def joined() -> Iterator[Group]:
     On Linux the process ends with its launcher, however that ends, so that none trains on unwatched. Raises `UserError`
     where another process is lost meanwhile.
     """
-    _end_with_launcher()
+    end_with_parent()
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
-    control = dist.new_group(backend="gloo", timeout=_PATIENCE)
+    control = dist.new_group(backend="gloo", timeout=_WRITE_PATIENCE)
     ended_well = False
     try:
         yield Group(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]), control)
@@ -111,8 +114,3 @@ def joined() -> Iterator[Group]:
         # NCCL would wait for processes that may never come here.
         if ended_well or dist.get_backend() != dist.Backend.NCCL:
             dist.destroy_process_group()
-
-
-def _end_with_launcher() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)

@@ -4,9 +4,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from pipeline.records.events import EventLog
+from pipeline.records.events import EventLog, read_history
 from pipeline.records.progress import Progress
-from pipeline.training.group import Group
 from pipeline.training.meter import Reading
 from pipeline.training.stopping import Reason
 
@@ -16,15 +15,15 @@ Fact = str | int | float | bool | None
 
 
 class RunHistory:
-    """Tell what happens to a run, by the steps done; only the first process of a group tells.
+    """Tell what happens to a run, by the steps done; a process that has no event log tells nothing.
 
     An event may be told again by a later life of the run. What lies beyond the step of a `start` event was lost with
     the life before it, and everything up to that step was told before the state was saved.
     """
 
-    def __init__(self, events: EventLog | None, group: Group) -> None:
-        """Tell by `events`, which the first process has."""
-        self._events = events if group.is_first else None
+    def __init__(self, events: EventLog | None) -> None:
+        """Tell by `events`, which of several processes the first alone has."""
+        self._events = events
         self._progress: Progress | None = None
 
     @contextmanager
@@ -70,8 +69,17 @@ class RunHistory:
         self._append("stop", step, {"reason": reason.value})
 
     def finish(self, step: int, published: int) -> None:
-        """Tell that the run is over, and after which step it had the weights that it publishes."""
-        self._append("finish", step, {"published": published})
+        """Tell that the run is over, and after which step it had the weights that it publishes.
+
+        It is told once, though a run that is over is begun again where its outputs were lost.
+        """
+        if not self._told("finish", step):
+            self._append("finish", step, {"published": published})
+
+    def _told(self, event: str, step: int) -> bool:
+        if self._events is None or not self._events.path.is_file():
+            return False
+        return any((told.get("event"), told.get("step")) == (event, step) for told in read_history(self._events.path))
 
     def _append(self, event: str, step: int, facts: Mapping[str, Fact]) -> None:
         if self._events is not None:

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import islice, takewhile
 from pathlib import Path
 from time import sleep
@@ -26,14 +26,20 @@ _POLL_SECONDS = 0.5
 def leased_gpus(count: int) -> Iterator[tuple[str, ...]]:
     """Hold `count` of the machine's GPUs, and let this process and its children see those alone.
 
-    Waits until so many are free; of jobs that may use the same GPUs, the one that came first is served first. Nothing
-    is held, and the block sees what it saw before, where `count` is 0, where there is no GPU, and under SLURM, which
-    lends GPUs itself. To be entered before anything asks CUDA for its devices, as `torch.cuda.is_available` does, since
-    CUDA reads the variable once. Raises `UserError` where the folder of the locks cannot be used.
+    Waits until so many are free; of jobs that may use the same GPUs, the one that came first is served first. Where
+    `count` is 0 the block sees no GPU. Nothing is held, and the block sees what it saw before, where there is no GPU,
+    and, whatever the count, under SLURM, which lends GPUs itself. To be entered before anything asks CUDA for its
+    devices, as `torch.cuda.is_available` does, since CUDA reads the variable once.
+
+    A GPU is locked by the name that CUDA_VISIBLE_DEVICES has for it: jobs that call one card by its number and jobs
+    that call it by its `GPU-` name do not know of each other, so let all jobs of a machine use the same kind of name.
+    Raises `UserError` where the folder of the locks cannot be used.
     """
-    gpus = _gpus() if count > 0 and "SLURM_JOB_ID" not in os.environ else ()
+    by_slurm = "SLURM_JOB_ID" in os.environ
+    gpus = _gpus() if count > 0 and not by_slurm else ()
     if not gpus:
-        yield ()
+        with _visible(()) if count == 0 and not by_slurm else nullcontext():
+            yield ()
         return
     if count > len(gpus):
         log.info("this job asks for %d GPUs and takes all that there are: %s", count, ", ".join(gpus))
@@ -79,6 +85,7 @@ def _locked(gpus: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
             if not turn.tried():
                 log.info("waiting for GPUs behind %s", turn.holder)
                 turn.wait()
+            turn.sign()
             taken = _take(locks, count)
         yield tuple(lock.name for lock in taken)
 
@@ -89,6 +96,8 @@ def _take(locks: Sequence["_Lock"], count: int) -> list["_Lock"]:
     while True:
         taken = list(islice((lock for lock in locks if lock.tried()), count))
         if len(taken) == count:
+            for lock in taken:
+                lock.sign()
             return taken
         if not told:
             told = True
@@ -100,7 +109,7 @@ def _take(locks: Sequence["_Lock"], count: int) -> list["_Lock"]:
 
 
 class _Lock:
-    """Lock a file, and leave in it for others who did."""
+    """Lock a file, and leave in it for others who holds it."""
 
     def __init__(self, path: Path, name: str) -> None:
         self._path = path
@@ -121,13 +130,11 @@ class _Lock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        self._sign()
         return True
 
     def wait(self) -> None:
         """Take the lock once it is free."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._sign()
 
     def free(self) -> None:
         """Let others take the lock."""
@@ -135,10 +142,11 @@ class _Lock:
 
     @property
     def holder(self) -> str:
-        """Who took the lock last."""
+        """Who signed the lock last."""
         return self._path.read_text() or "another process"
 
-    def _sign(self) -> None:
+    def sign(self) -> None:
+        """Leave in the file that this process keeps the lock."""
         self._file.truncate(0)
         self._file.write(f"process {os.getpid()}")
         self._file.flush()

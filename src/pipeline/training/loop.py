@@ -1,47 +1,32 @@
 """The loop: every method is trained by it, on any number of devices, and it knows nothing of any."""
 
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, cast
 
 import torch
 from torch import nn
 
-from pipeline.records.events import EventLog
 from pipeline.settings.training import TrainingSettings
-from pipeline.training.batching import BatchPlan
 from pipeline.training.checkpoints import Checkpoints
 from pipeline.training.device import describe_device
 from pipeline.training.early_stopping import EarlyStopping
-from pipeline.training.group import ALONE, Group
 from pipeline.training.history import Fact, RunHistory
-from pipeline.training.meter import Feed, Meter
+from pipeline.training.meter import Meter
 from pipeline.training.not_a_number import NumberCheck
-from pipeline.training.out_of_memory import explaining_memory
+from pipeline.training.out_of_memory import NO_ROOM_FOR_STATE, explaining_memory, fewer_at_once
 from pipeline.training.saving import StateWriter
 from pipeline.training.schedule import learning_rate
-from pipeline.training.state import StateFolder
 from pipeline.training.step import Stepper
-from pipeline.training.stopping import Interruptions, RunInterrupted
+from pipeline.training.stopping import RunInterrupted
+from pipeline.training.surroundings import Surroundings
 from pipeline.training.task import Data, Task
 from pipeline.training.utilisation import peak_memory
 from pipeline.training.validation import mean_loss
+from pipeline.training.waiting import Feed
 
 __all__ = ["Data", "Surroundings", "Task", "Trainer"]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Say where a run leaves its traces, what it shares its work with, and what may stop it."""
-
-    states: StateFolder
-    history: EventLog | None
-    """Of the first process; the others, which must not open it while that one writes, have none."""
-    interruptions: Interruptions
-    plan: BatchPlan
-    group: Group = ALONE
-    checkpoint_seconds: float = 600.0
-    """Time between two saved states, 0 to save as often as the disk can take it."""
 
 
 class Trainer:
@@ -50,6 +35,7 @@ class Trainer:
     def __init__(self, task: nn.Module, data: Data, settings: TrainingSettings, surroundings: Surroundings) -> None:
         """Prepare to train; `task` is a `Task` that is also a module."""
         group, plan, states = surroundings.group, surroundings.plan, surroundings.states
+        self.surroundings = surroundings
         self.task = task
         self.data = data
         self.settings = settings
@@ -62,12 +48,14 @@ class Trainer:
         self.meter = Meter(plan.batch_size, group)
         self.did_steps = False
         """Whether this life of the run has taken a step."""
-        self.history = RunHistory(surroundings.history, group)
+        self.origin: Mapping[str, Any] = surroundings.origin
+        """What the life was trained on that took the last step so far, as its surroundings say."""
+        self.history = RunHistory(surroundings.history)
         self.writer = StateWriter(states)
         self.checkpoints = Checkpoints(
             states, self.writer, self.interruptions, group, surroundings.checkpoint_seconds, self.history
         )
-        self.numbers = NumberCheck(data.keys, states.folder if group.is_first else None, self.checkpoints)
+        self.numbers = NumberCheck(data.keys, states.folder, group, self.checkpoints)
 
     def run(self) -> int:
         """Train from the newest state, or from the start, to the last step; the task then holds what is published.
@@ -81,17 +69,8 @@ class Trainer:
         """
         with self.writer:
             step = self._resume()
-            last = self.settings.optimization.steps
-            images = (last - step) * self.plan.batch_size
-            with self.history.following(images), closing(Feed(self.data.training(step, last))) as feed:
-                self._keep(step)
-                while not self._is_over(step):
-                    self._train(step, feed)
-                    step += 1
-                    self._watch(step)
-                    self._keep(step)
-            if self.meter.losses():  # of a run that ended early, between two lines of its history
-                self._log(step)
+            if not self._is_over(step):
+                step = self._go_on(step)
             self.checkpoints.settle()
         self._finish(step)
         return step
@@ -105,14 +84,28 @@ class Trainer:
             self.stepper.load_state_dict(state)
             self.early.load_state_dict(state["stopping"])
             self.meter = Meter(self.plan.batch_size, self.group, state["losses"])
+            self.origin = state["origin"]
+        return step
+
+    def _go_on(self, step: int) -> int:
+        """Train from `step` until the run is over, and return how many steps were done then."""
+        last = self.settings.optimization.steps
         self.history.start(step, self._resolved())
+        images = (last - step) * self.plan.batch_size
+        with self.history.following(images), closing(Feed(self.data.training(step, last))) as feed:
+            self._keep(step)
+            while not self._is_over(step):
+                self._train(step, feed)
+                step += 1
+                self._watch(step)
+                self._keep(step)
         return step
 
     def _train(self, step: int, feed: Feed) -> None:
         """Take one step, counted from 0, without waiting for the device."""
-        with explaining_memory(self.plan.device_batch):
+        with explaining_memory(fewer_at_once(self.plan.device_batch)):
             share = self.stepper.take(step, feed.take(self.plan.accumulation))
-        self.did_steps = True
+        self.did_steps, self.origin = True, self.surroundings.origin
         self.meter.add(share, feed.waited)
         self.history.advance(self.plan.batch_size, feed.waited)
 
@@ -121,8 +114,11 @@ class Trainer:
         if self._is_due(step, self.settings.log_every):
             self._log(step)
         if self._is_due(step, self.settings.validate_every):
+            self._require_numbers(step)
             with self.meter.paused():
                 self._validate(step)
+        if self._is_over(step) and self.meter.losses():  # of a run that ends early, between two lines of its history
+            self._log(step)
 
     def _log(self, step: int) -> None:
         self.numbers.require_losses(self.meter.losses(), step)
@@ -133,11 +129,11 @@ class Trainer:
 
     def _validate(self, step: int) -> None:
         """Observe the loss of what would be published now."""
-        self._require_numbers(step)
         with self.stepper.evaluated():
             reading = mean_loss(self.stepper.validation_loss, self.data.validation(), self.group, self.device)
             self.numbers.require_validation(reading.loss, step)
-            self.early.observe(step, reading.loss, self.task.state_dict)
+            with explaining_memory(NO_ROOM_FOR_STATE):
+                self.early.observe(step, reading.loss, self.task.state_dict)
         self.history.validation(step, reading)
 
     def _keep(self, step: int) -> None:
@@ -146,15 +142,15 @@ class Trainer:
         This comes after logging and validation, so that a state holds what they found: killed before it is on disk, a
         run does both again; killed after, it does neither.
         """
-        with self.meter.paused():
-            due, stop = self.checkpoints.decide()
-            if due or self._is_over(step):
-                self._require_numbers(step)
+        due, stop = self.checkpoints.decide()
+        if due or self._is_over(step):
+            self._require_numbers(step)
+            with self.meter.paused():
                 self.checkpoints.save(step, self._state())
-            if stop is not None and not self._is_over(step):
-                self.checkpoints.settle()
-                self.history.stop(step, stop)
-                raise RunInterrupted(step, stop, self.interruptions.signalled)
+        if stop is not None and not self._is_over(step):
+            self.checkpoints.settle()
+            self.history.stop(step, stop)
+            raise RunInterrupted(step, stop, self.interruptions.signalled)
 
     def _finish(self, step: int) -> None:
         """Let the task hold the best weights, or their average, where the settings ask for them."""
@@ -172,7 +168,7 @@ class Trainer:
     def _state(self) -> dict[str, Any]:
         """Return all that a run continues from; losses that were not logged yet are logged by its next life."""
         watched = {"stopping": self.early.state_dict(), "losses": list(self.meter.losses())}
-        return self.stepper.state_dict() | watched
+        return self.stepper.state_dict() | watched | {"origin": self.origin}
 
     def _is_due(self, step: int, every: int) -> bool:
         return step % every == 0 or step == self.settings.optimization.steps

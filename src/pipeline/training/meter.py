@@ -1,16 +1,14 @@
 """What a stretch of steps came to: its loss, its rate, and how much of its time went by without data."""
 
 import math
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from time import monotonic
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from pipeline.batches.batch import ImageBatch
 from pipeline.training.group import ALONE, Group
 
 
@@ -86,32 +84,3 @@ class Meter:
         self._steps = 0
         self._waited = 0.0
         self._since = monotonic()
-
-
-class Feed:
-    """Hand out the parts of one step after the other, and know how long each step waited for its own."""
-
-    def __init__(self, batches: Iterable[ImageBatch]) -> None:
-        """Take from `batches`, which `close` ends early."""
-        self.waited = 0.0
-        """Seconds that the parts last taken were waited for, as far as they have been."""
-        self._batches = timed(batches)
-
-    def take(self, parts: int) -> Iterator[ImageBatch]:
-        """Yield the next `parts` batches."""
-        self.waited = 0.0
-        for batch, waited in islice(self._batches, parts):
-            self.waited += waited
-            yield batch
-
-    def close(self) -> None:
-        """End the reading."""
-        self._batches.close()
-
-
-def timed(batches: Iterable[ImageBatch]) -> Generator[tuple[ImageBatch, float]]:
-    """Yield each batch with the seconds it was waited for."""
-    asked = monotonic()
-    for batch in batches:
-        yield batch, monotonic() - asked
-        asked = monotonic()

@@ -1,4 +1,4 @@
-"""A device that is full, and what to do about it."""
+"""Memory that is full, and what to do about it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,25 +7,46 @@ import torch
 
 from pipeline.records.errors import UserError
 
-_CPU_ALLOCATOR = "can't allocate memory"  # torch raises a plain RuntimeError where the machine's own memory ends
+_SIGNS = (
+    "can't allocate memory",  # torch's allocator for CPUs
+    "CUDA error: out of memory",  # the driver's, as for pinned memory, past torch's own allocator
+    "CUBLAS_STATUS_ALLOC_FAILED",  # the workspace of a matrix product
+)
+"""What errors of no class of their own say where memory ends."""
+
+NO_ROOM_FOR_AVERAGE = (
+    "the device has no memory for the second copy of the weights that the validation of their average needs; unset "
+    "average_decay, train a smaller model, or on a larger device"
+)
+NO_ROOM_FOR_STATE = (
+    "the machine has no memory for the copy of weights and optimiser state that is saved; raise mem in the resources "
+    "of the run's rule, and run again"
+)
 
 
 @contextmanager
-def explaining_memory(images: int) -> Iterator[None]:
-    """Turn an error of a full device, which was given `images` images at once, into a `UserError`."""
+def explaining_memory(advice: str) -> Iterator[None]:
+    """Turn an error of full memory, a device's or the machine's, into a `UserError` that says `advice`."""
     try:
         yield
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or _CPU_ALLOCATOR in str(error):
-            raise UserError(_sentence(images)) from error
+    except (RuntimeError, MemoryError) as error:
+        if _is_of_memory(error):
+            raise UserError(advice) from error
         raise
 
 
-def _sentence(images: int) -> str:
+def fewer_at_once(images: int) -> str:
+    """Return what to do where memory ends with `images` images at once."""
     if images == 1:
-        return "the device has too little memory for a single image; train a smaller model, or on a larger device"
+        return "there is too little memory for a single image; train a smaller model, or on a larger device"
     return (
-        f"the device ran out of memory with {images} images at once; lower device_batch in the resources of rule "
-        f"pretrain_encoder, as by --set-resources pretrain_encoder:device_batch={images // 2}, and run again: the "
-        "batch is then computed in more parts, which changes results by rounding only"
+        f"memory ran out with {images} images at once; lower device_batch in the resources of the run's rule to "
+        f"{images // 2}, or raise mem where it is the machine's memory that ended, and run again: the batch is then "
+        "computed in more parts, which changes results by rounding only"
     )
+
+
+def _is_of_memory(error: RuntimeError | MemoryError) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(sign in str(error) for sign in _SIGNS)

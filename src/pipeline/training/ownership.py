@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.records.errors import UserError
+from pipeline.records.publish import explaining_refusals
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +28,14 @@ def owned(lock: Path) -> Iterator[None]:
     the deleted file, which it had opened before, and the next a new one of the same name.
 
     Raises:
-        UserError: Another process holds it.
+        UserError: Another process holds it, or it cannot be written.
     """
-    descriptor = _lock(lock)
+    with explaining_refusals(lock):
+        descriptor = _lock(lock)
     _held.add(descriptor)
     try:
-        _sign(descriptor)
+        with explaining_refusals(lock):
+            _sign(descriptor)
         yield
     finally:
         # Not in a forked child that runs to the end of the block: what it had is closed, the number may be another's.

@@ -25,6 +25,7 @@ class Phases:
 
         Raises `UserError` where a name's beginning begins none, or only such as are never trained.
         """
+        self._task = task
         self._parameters = dict(task.named_parameters())
         self._trainable = [name for name, parameter in self._parameters.items() if parameter.requires_grad]
         self._phases = settings.phases
@@ -43,6 +44,19 @@ class Phases:
         trained = self._trained(number)
         self._log(number, trained)
         return self._release(trained)
+
+    def let_train(self) -> None:
+        """Put the task into training mode, but for the modules of which no parameter is trained now.
+
+        Those stay as they are whole: in evaluation mode batch normalisation keeps its running statistics, and dropout
+        draws nothing (spec Patch-IB DEFECT B6), also in modules without parameters that are part of them. Modules
+        without parameters that are part of none train.
+        """
+        self._task.train()
+        for module in self._task.modules():
+            trained = [parameter.requires_grad for parameter in module.parameters()]
+            if trained and not any(trained):
+                module.eval()
 
     def check_gradients(self) -> None:
         """Raise `AssertionError` unless what is trained has gradients and nothing else has."""

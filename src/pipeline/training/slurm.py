@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from typing import NoReturn, Self
 
 from pipeline.records.errors import UserError
@@ -69,12 +69,16 @@ class SlurmJob:
 def find_deadline(hardware: Hardware, started: float) -> Deadline | None:
     """Return when the SLURM job's time is over; None outside of SLURM, where nothing ends a job for its time.
 
-    Where SLURM does not answer, `runtime_minutes` are counted from `started`, in seconds of the monotonic clock.
+    Where SLURM does not answer, as inside a container without its commands, what it set as the job's end when it
+    started the job counts, and where it set none, `runtime_minutes` from `started` on, in seconds of the monotonic
+    clock.
     """
     job = SlurmJob.current()
     if job is None:
         return None
     ends = job.ends_at()
+    if ends is None:
+        ends = _end_set_at_start()
     if ends is None:
         ends = math.inf if hardware.runtime_minutes is None else started + 60 * hardware.runtime_minutes
     return Deadline(ends, job.ends_at)
@@ -107,6 +111,13 @@ def hand_back(interrupted: RunInterrupted, is_first: bool, did_steps: bool) -> N
         f"training was stopped by {_cause(interrupted)} after step {interrupted.step}; its state is saved, and the "
         "same command continues from it"
     )
+
+
+def _end_set_at_start() -> float | None:
+    """Return the end of the job that newer versions of SLURM set, in seconds of the monotonic clock."""
+    ends = os.environ.get("SLURM_JOB_END_TIME", "")
+    # By the calendar, so as right as this node's clock.
+    return monotonic() + int(ends) - time() if ends.isdecimal() else None
 
 
 def _await_end(job: SlurmJob, queues: bool) -> None:

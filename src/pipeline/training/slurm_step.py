@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from torch.distributed import DistError, TCPStore  # type: ignore[attr-defined]
 from torch.distributed.elastic.multiprocessing import SignalException
 
 from pipeline.records.errors import UserError
@@ -16,7 +17,9 @@ from pipeline.settings.hardware import Hardware
 from pipeline.training.agent import stoppable
 
 _NODE_LAUNCHER = "pipeline.training.node_launcher"
-_KEPT = ("SLURM_JOB_ID", "SLURM_CONF")
+_STORE_SECONDS = 30.0
+"""How long to try to reach the store, and again as long once or twice, since torch tries anew."""
+_KEPT = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_END_TIME", "SLURM_CONF")
 _CLIENT_SETTINGS = ("SLURM_", "SRUN_", "SBATCH_")
 _STEP = "slurm step"
 
@@ -25,13 +28,12 @@ def run_on_nodes(command: Sequence[str], hardware: Hardware, token: str) -> None
     """Run a command in the processes of all nodes of the SLURM job that this is a task of.
 
     Raises:
-        UserError: This is no SLURM job or one of fewer nodes, a process failed, or this process was told to stop.
+        UserError: This is no SLURM job or one of fewer nodes, there is no srun or the host's name leads nowhere, a
+            process failed, or this process was told to stop.
     """
-    srun = shutil.which("srun")
-    if srun is None or "SLURM_JOB_ID" not in os.environ:
-        raise UserError(f"nodes {hardware.nodes} needs a SLURM job of as many nodes; submit it to one, or set nodes 1")
+    srun = _srun(hardware.nodes)
     host = socket.gethostname()
-    store = TCPStore(host, 0, is_master=True, wait_for_workers=False)
+    store = _store(host, 0, is_master=True)
     launcher = [sys.executable, "-m", _NODE_LAUNCHER, token, f"{host}:{store.port}", hardware.model_dump_json()]
     if _run_to_its_end([srun, *_options(hardware.nodes), *launcher, *command], store) == 0:
         return
@@ -44,9 +46,36 @@ def run_on_nodes(command: Sequence[str], hardware: Hardware, token: str) -> None
 
 
 def announce_step(endpoint: str) -> None:
-    """Tell who started this task, by its store at `host:port`, which step of the job the task belongs to."""
+    """Tell who started this task, by its store at `host:port`, which step of the job the task belongs to.
+
+    Raises `UserError` where that host is not reached.
+    """
     host, _, port = endpoint.rpartition(":")
-    TCPStore(host, int(port), is_master=False).set(_STEP, os.environ["SLURM_STEP_ID"])
+    _store(host, int(port), is_master=False).set(_STEP, os.environ["SLURM_STEP_ID"])
+
+
+def _srun(nodes: int) -> str:
+    if "SLURM_JOB_ID" not in os.environ:
+        raise UserError(f"nodes {nodes} needs a SLURM job of as many nodes; submit it to one, or set nodes 1")
+    srun = shutil.which("srun")
+    if srun is None:
+        raise UserError(
+            f"nodes {nodes} needs srun, which is not found here; a container holds none of SLURM's commands, so run "
+            "without it, or set nodes 1"
+        )
+    return srun
+
+
+def _store(host: str, port: int, is_master: bool) -> TCPStore:
+    try:
+        return TCPStore(
+            host, port, is_master=is_master, wait_for_workers=False, timeout=timedelta(seconds=_STORE_SECONDS)
+        )
+    except DistError as error:
+        raise UserError(
+            f"{socket.gethostname()} does not reach {host}, where the nodes of the training meet; see whether that "
+            "name leads to that host on each node (getent hosts), or set nodes 1"
+        ) from error
 
 
 def _options(nodes: int) -> list[str]:

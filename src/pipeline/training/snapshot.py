@@ -15,7 +15,8 @@ class Snapshot:
 
     Fresh memory costs more than the copy itself: the system clears every page when it is first touched, and
     pinned memory, without which a GPU's copies cannot run side by side, is slow to get. The price is a second
-    copy of weights and optimiser state in host memory for the whole run.
+    copy of weights and optimiser state in host memory for the whole run. Of a GPU's state it can take up to twice
+    the bytes: torch pins memory by the tensor, in blocks whose sizes are powers of two.
     """
 
     def __init__(self) -> None:

@@ -1,17 +1,16 @@
 """The state a killed run continues from: weights, optimiser and step, on disk beside the outputs."""
 
 import logging
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.records.errors import UserError
-from pipeline.records.publish import clear_scratch, publish_json
+from pipeline.records.publish import UnwritableError, clear_scratch, explaining_refusals, publish_json
 from pipeline.training.ownership import owned
 from pipeline.training.recipe import describe_changes
-from pipeline.training.state_file import DamagedStateError, is_whole, read_state, receipt_path, write_state
+from pipeline.training.state_file import DamagedStateError, is_complete, read_state, receipt_path, write_state
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class StateFolder:
         """Keep every other process out, this recipe's and others', and clear away what killed ones left half done.
 
         Raises:
-            UserError: Another process owns the folder; says which.
+            UserError: Another process owns the folder, and which, or nothing can be written there.
         """
         with owned(self.parent / "lock"):
             self._create()
@@ -53,7 +52,7 @@ class StateFolder:
         """
         try:
             write_state(self._path(step), step, state)
-        except OSError as error:
+        except (OSError, UnwritableError) as error:
             raise UserError(self._failure(step, error)) from error
         self._damaged.discard(step)
         self._drop_old()
@@ -72,25 +71,28 @@ class StateFolder:
         return None
 
     def has_any(self) -> bool:
-        """Tell whether there is a whole state that a run continues from."""
-        return any(is_whole(self._path(step)) for step in reversed(self._steps()))
+        """Tell whether there is a state that a run continues from, by receipts and sizes: none is read for it."""
+        return any(is_complete(self._path(step)) for step in self._steps())
 
     def retire(self) -> None:
-        """Keep the newest state alone, other recipes' deleted too, once the run's outputs are published.
+        """Keep this recipe's newest state alone, once the run's outputs are published.
 
         Snakemake deletes the outputs of a job that is killed after it has published and before it has ended; from the
-        last state they are published again without training.
+        last state they are published again without training. States of other recipes, which may be of a run that
+        somebody means to go on with, are named in the log.
         """
-        newest = max(self._steps())
+        usable = [step for step in self._steps() if step not in self._damaged and is_complete(self._path(step))]
         for step in self._steps():
-            if step != newest:
+            if usable and step != usable[-1]:
                 self._drop(step)
-        for other in self.parent.iterdir():
-            if other.is_dir() and other != self.folder:
-                shutil.rmtree(other)
+        for folder, newest in sorted(self._others().items()):
+            log.info(
+                "%s holds states of another recipe, up to step %d; delete it when you need it no more", folder, newest
+            )
 
     def _create(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with explaining_refusals(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         if self.recipe is not None and not self._recipe_path.exists():
             publish_json(self._recipe_path, self.recipe)
 
@@ -104,7 +106,8 @@ class StateFolder:
         if others and not self._steps():
             newest = max(others, key=lambda receipt: receipt.stat().st_mtime)
             log.warning(
-                "the states in %s are of another recipe (%s); the run begins anew, and removes them when it publishes",
+                "the states in %s are of another recipe (%s); the run begins anew; delete them when you need them no "
+                "more",
                 newest.parent,
                 describe_changes(newest.parent / self._recipe_path.name, self._recipe_path),
             )
@@ -120,16 +123,21 @@ class StateFolder:
         self._path(step).unlink(missing_ok=True)
         self._damaged.discard(step)
 
-    def _failure(self, step: int, error: OSError) -> str:
-        kept = [str(older) for older in self._steps() if older != step and is_whole(self._path(older))]
+    def _failure(self, step: int, error: OSError | UnwritableError) -> str:
+        kept = [str(older) for older in self._steps() if older != step and is_complete(self._path(older))]
         states = f"the states of steps {' and '.join(kept)} are kept" if kept else "no older state is kept"
-        reason = error.strerror or str(error)
+        reason = error.reason if isinstance(error, UnwritableError) else error.strerror or str(error)
         return (
             f"the state of step {step} cannot be written to {self.folder} ({reason}); {states}; mend it and run again"
         )
 
+    def _others(self) -> dict[Path, int]:
+        """Return the newest step of each other recipe that has states, by its folder."""
+        folders = {receipt.parent for receipt in self.parent.glob("*/step-*.json")} - {self.folder}
+        return {folder: max(_steps_in(folder)) for folder in folders}
+
     def _steps(self) -> list[int]:
-        return sorted({int(path.stem.removeprefix("step-")) for path in self.folder.glob("step-*")})
+        return _steps_in(self.folder)
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:09d}.pt"
@@ -137,3 +145,7 @@ class StateFolder:
     @property
     def _recipe_path(self) -> Path:
         return self.folder / "recipe.json"
+
+
+def _steps_in(folder: Path) -> list[int]:
+    return sorted({int(path.stem.removeprefix("step-")) for path in folder.glob("step-*")})

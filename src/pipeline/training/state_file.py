@@ -33,8 +33,8 @@ def receipt_path(path: Path) -> Path:
 def write_state(path: Path, step: int, state: dict[str, Any]) -> None:
     """Publish a state, then its receipt, each with all its bytes on disk before it has its name.
 
-    A process that dies in between leaves the state without receipt, which is never read. Raises `OSError`
-    where the disk is full, over quota or read-only.
+    A process that dies in between leaves the state without receipt, which is never read. Raises `UnwritableError`
+    where the disk is full, over quota or read-only, and `OSError` where something else ails it.
     """
     with publishing(path) as scratch, scratch.open("wb") as stream:
         written = _DigestedStream(stream)
@@ -53,13 +53,12 @@ def read_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def is_whole(path: Path) -> bool:
-    """Tell whether a state is what its receipt says."""
+def is_complete(path: Path) -> bool:
+    """Tell whether a state has a receipt and the size that it says; its bytes are not read."""
     try:
-        _whole(path).close()
-    except DamagedStateError:
+        return path.stat().st_size == _read_receipt(path).bytes
+    except (OSError, DamagedStateError):
         return False
-    return True
 
 
 def _whole(path: Path) -> IO[bytes]:

@@ -1,7 +1,8 @@
 """One optimiser step: gradients of the parts of a batch, the step, and the average of the weights."""
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from pipeline.training.averaging import WeightAverage
 from pipeline.training.batching import BatchPlan
 from pipeline.training.group import Group
 from pipeline.training.optimizer import build_optimizer, set_learning_rate
+from pipeline.training.out_of_memory import NO_ROOM_FOR_AVERAGE, explaining_memory
 from pipeline.training.phases import Phases
 from pipeline.training.precision import Precision
 from pipeline.training.schedule import learning_rate
@@ -72,10 +74,13 @@ class Stepper:
     @contextmanager
     def evaluated(self) -> Iterator[None]:
         """Let the task be what is validated and published: without dropout, and with averaged weights if there are."""
-        self.task.eval()
-        with nullcontext() if self._average is None else self._average.swapped():
+        with ExitStack() as changes:
+            changes.callback(self._phases.let_train)
+            self.task.eval()
+            if self._average is not None:
+                with explaining_memory(NO_ROOM_FOR_AVERAGE):
+                    changes.enter_context(self._average.swapped())
             yield
-        self.task.train()
 
     def state_dict(self) -> dict[str, Any]:
         """Return weights, optimiser, loss scale and average."""
@@ -125,7 +130,13 @@ class Stepper:
             self._measure(part)
             if self.settings.optimization.compiled:
                 self.task.get_submodule("model").compile()
+        # What wrapped the task before goes first, so that there are never two sets of buckets for gradients. Torch may
+        # leave it in a reference cycle, as where it imports while it wraps.
+        if self._wrapped is not self.task:
+            self._wrapped = self.task
+            gc.collect()
         self._wrapped, self._is_wrapped = self._group.wrap(self.task), True
+        self._phases.let_train()
 
     def _measure(self, part: ImageBatch) -> None:
         """Count the operations of a step, before hooks and compilation hide them."""
@@ -137,4 +148,3 @@ class Stepper:
 
         self.task.eval()  # so that nothing is changed, such as statistics of the images seen
         self.utilisation.count(loss, len(part))
-        self.task.train()

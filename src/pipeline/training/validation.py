@@ -9,8 +9,9 @@ from torch import Tensor
 from pipeline.batches.batch import ImageBatch
 from pipeline.records.errors import UserError
 from pipeline.training.group import Group
-from pipeline.training.meter import Reading, timed
-from pipeline.training.out_of_memory import explaining_memory
+from pipeline.training.meter import Reading
+from pipeline.training.out_of_memory import explaining_memory, fewer_at_once
+from pipeline.training.waiting import timed
 
 
 @torch.no_grad()
@@ -25,7 +26,7 @@ def mean_loss(
     began, waited_for, images = monotonic(), 0.0, 0
     loss = torch.zeros((), dtype=torch.float64, device=device)
     for batch, waited in timed(batches):
-        with explaining_memory(len(batch)):
+        with explaining_memory(fewer_at_once(len(batch))):
             loss += loss_of(batch).double() * len(batch)
         images += len(batch)
         waited_for += waited
