@@ -125,8 +125,8 @@ def test_a_comparison_is_made_under_a_protocol_that_both_encoders_share(edited: 
         ("src/pipeline/records/progress.py", "LINE_SECONDS = 30.0", "LINE_SECONDS = 60.0"),
         ("src/pipeline/training/slurm.py", "_SIGNAL_SECONDS = 180.0", "_SIGNAL_SECONDS = 240.0"),
         ("profiles/local/config.yaml", 'mem="2GB"', 'mem="3GB"'),
-        ("workflow/rules/pretrain.smk", 'runtime="2d"', 'runtime="3d"'),
-        ("workflow/rules/pretrain.smk", 'mem="16GB"', 'mem="64GB"'),
+        ("workflow/rules/pretrain.smk", 'runtime="1d"', 'runtime="3d"'),
+        ("workflow/rules/pretrain.smk", 'growing(16, "GB")', 'growing(64, "GB")'),
         ("workflow/rules/evaluate.smk", "threads: 1", "threads: 2"),
     ],
 )

@@ -1,7 +1,7 @@
 """What befalls the jobs of a cluster, done to runs while they train."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from cluster.private_slurm import Job, PrivateSlurm, wait_until
 from workflow_copy import WorkflowCopy
@@ -24,7 +24,7 @@ class Training:
         self.held: Job | None = None
 
     def disturb(self) -> None:
-        """Let something happen to each run, once it has saved the state of a step."""
+        """Let something happen to each run, in this order where they are ready for it: it has saved a step's state."""
         to_happen: dict[str, Callable[[Job], None]] = {
             "out_of_time": self.hold_back,
             "preempted": self.preempt,
@@ -38,8 +38,11 @@ class Training:
             assert self.snakemake.poll() is None, self.snakemake.communicate()[0]
             for run in list(to_happen):
                 job = self.job_of(run)
-                if job and self.may_be_disturbed(run):
-                    to_happen.pop(run)(job)
+                if job and self.has_state(run):
+                    if self.is_time_for(run, to_happen):
+                        to_happen.pop(run)(job)
+                    else:
+                        self.suspend(job)  # lest it ends before
             return not to_happen
 
         wait_until(all_happened, 400, "every run has been disturbed")
@@ -53,20 +56,42 @@ class Training:
 
         wait_until(ended, 400, "all runs have ended")
 
-    def may_be_disturbed(self, run: str) -> bool:
-        """Tell whether a run has saved the state of a step, and nothing that its disturbance would harm still runs."""
-        results = self.workflow.folder / "results"
-        if run == "node_lost" and not (results / "encoders" / self.on_all_nodes / "model.safetensors").exists():
-            return False
-        receipts = (results / "runs" / run / "state").glob("*/step-*.json")
+    def has_state(self, run: str) -> bool:
+        """Tell whether a run has saved the state of a step."""
+        receipts = (self.workflow.folder / "results/runs" / run / "state").glob("*/step-*.json")
         return any(int(receipt.stem.removeprefix("step-")) for receipt in receipts)
+
+    def is_time_for(self, run: str, to_happen: Container[str]) -> bool:
+        """Tell whether what happens to a run leaves what happens to others as it is meant.
+
+        A job has to be preempted while no other has freed a GPU; a node is lost once nothing needs all nodes.
+        """
+        if run == "node_lost":
+            return self.all_nodes_are_free()
+        return run in ("out_of_time", "preempted") or "preempted" not in to_happen
+
+    def all_nodes_are_free(self) -> bool:
+        """Tell whether the run that needs all nodes has been published, and its job has left the queue."""
+        published = self.workflow.folder / "results/runs" / self.on_all_nodes / "run.json"
+        return published.exists() and not any(
+            job.comment.endswith(f"_{self.on_all_nodes}") for job in self.slurm.jobs()
+        )
+
+    def suspend(self, job: Job) -> None:
+        """Let a job's training stand still."""
+        for process in self.slurm.processes(job.id, "pretrain_encoder.py"):
+            process.suspend()
+
+    def resume(self, job: Job) -> None:
+        """Let a job's training go on."""
+        for process in self.slurm.processes(job.id, "pretrain_encoder.py"):
+            process.resume()
 
     def look_after_jobs(self) -> None:
         """Let jobs that wait to run again do so at once, and a run that is held back go on when its time is short."""
         self.slurm.start_without_delay(MINUTES)
         if self.held and self.slurm.seconds_left(self.held.id) < 20:
-            for process in self.slurm.processes(self.held.id, "pretrain_encoder.py"):
-                process.resume()
+            self.resume(self.held)
             self.held = None
 
     def hold_back(self, job: Job) -> None:
@@ -74,8 +99,7 @@ class Training:
 
         Training asks for its limit again after a minute at the soonest: it goes on in a later one.
         """
-        for process in self.slurm.processes(job.id, "pretrain_encoder.py"):
-            process.suspend()
+        self.suspend(job)
         minutes_gone = (60 * MINUTES - self.slurm.seconds_left(job.id)) // 60
         self.slurm.ask("scontrol", "update", f"jobid={job.id}", f"timelimit={minutes_gone + 2:.0f}")
         self.held = job
@@ -86,12 +110,14 @@ class Training:
 
     def requeue(self, job: Job) -> None:
         """Put a job back into the queue by hand."""
+        self.resume(job)
         self.slurm.ask("scontrol", "requeue", job.id)
 
     def preempt(self, job: Job) -> None:
         """Submit a job that takes precedence and needs two GPUs of a node that has one left."""
         place = (f"--nodelist={job.node}", "--gpus=2")
         self.slurm.ask("sbatch", "--partition=urgent", *place, "--output=/dev/null", "--wrap=true")
+        wait_until(lambda: self.slurm.state_of(job.id) != "RUNNING", 60, "the job is preempted")
 
     def lose_node(self, job: Job) -> None:
         """Take a node away, with all that runs there; the run goes on at the other."""

@@ -5,7 +5,7 @@
 #   slurm.sh up        configure and start everything, wait until all nodes are idle
 #   slurm.sh down      cancel jobs and stop exactly what `up` started, by process id
 # Everything (munge key and socket, ports, database, state, logs, commands) is private to the folder CLUSTER, and
-# /etc/slurm is not read, so that it runs beside other clusters. PORT and the 20 that follow must be free.
+# /etc/slurm is not read, so that it runs beside other clusters. PORT and the 19 that follow must be free.
 set -euo pipefail
 CLUSTER=${CLUSTER:-} PORT=${PORT:-0} # needed for up and down
 GPUS=(${GPUS:-2 2}) # fake GPUs of each node: as many nodes as numbers

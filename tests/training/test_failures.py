@@ -172,7 +172,7 @@ def test_a_state_that_no_memory_holds_a_copy_of_is_explained(tmp_path: Path) -> 
             super().__init__()
             self.register_buffer("counts", torch.zeros(1, dtype=torch.int64).expand(2**50))
 
-    with pytest.raises(UserError, match="no memory for the copy of weights and optimiser state that is saved"):
+    with pytest.raises(UserError, match="no memory for a copy of the weights, or of the state that is saved"):
         SmallTraining(tmp_path, task=Wide).run()
 
 

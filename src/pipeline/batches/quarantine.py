@@ -46,7 +46,7 @@ class Quarantine:
         self._reasons: dict[tuple[str, str], str] = {}
         self._others = [other for other in others if other != path]
         if continues:
-            self._read(path, *self._others)
+            self._take_in(path, *self._others)
         self._require_tolerable(f"{path} lists them")
 
     def __contains__(self, sample: tuple[str, str]) -> bool:
@@ -66,7 +66,7 @@ class Quarantine:
             if (shard, key) not in self._reasons:
                 self._log.append(_line(shard, key, reason))
                 self._reasons[shard, key] = reason
-                self._read(*self._others)
+                self._take_in(*self._others)
             self._require_tolerable(f"{self.path} lists them, the last: {shard}: the bytes of sample '{key}' {reason}")
 
     def content(self) -> bytes:
@@ -74,7 +74,7 @@ class Quarantine:
         listed = sorted(self._reasons.items())
         return "".join(json.dumps(_line(*sample, reason)) + "\n" for sample, reason in listed).encode()
 
-    def _read(self, *listings: Path) -> None:
+    def _take_in(self, *listings: Path) -> None:
         for listing in listings:
             self._reasons |= _read(listing) if listing.is_file() else {}
 

@@ -28,7 +28,8 @@ class ReplacingReader:
 
         Last comes what was found damaged on the way. It is not listed here: what is read ahead may never be used.
 
-        Raises `UserError` where more samples are damaged than the quarantine tolerates, or a shard is gone or cut.
+        Raises `UserError` where a shard is gone or cut, nothing but listed samples is found, or so many damaged ones
+        that the quarantine, which then lists them, does not tolerate them.
         """
         candidate = position
         damaged: list[Damage] = []
@@ -37,6 +38,8 @@ class ReplacingReader:
             if isinstance(found, SampleContent):
                 return candidate, found, tuple(damaged)
             damaged += found
+            if len(damaged) > self.quarantine.max_bad:
+                self._list(damaged)
             corpus = self.reader.samples.corpus(position)
             generator = keyed_generator(self.seed, "replacement", epoch, position, attempt)
             candidate = int(generator.integers(corpus.start, corpus.stop))
@@ -44,6 +47,10 @@ class ReplacingReader:
             f"{_ATTEMPTS} samples of the corpus of {self.reader.samples.shard(position)} in a row are damaged; "
             f"{WRITE_AGAIN}"
         )
+
+    def _list(self, damaged: list[Damage]) -> None:
+        for damage in damaged:
+            self.quarantine.add(*damage)
 
     def _try(self, position: int) -> SampleContent | list[Damage]:
         """Return a sample, or its damage, which is none to tell where it is listed already."""

@@ -19,7 +19,6 @@ CHANGE_NO_RESULT = frozenset(
         "records/redaction",
         "training/agent",
         "training/deadline",
-        "training/history",
         "training/launch",
         "training/lease",
         "training/node_launcher",

@@ -16,7 +16,8 @@ _MENDING = {
     errno.EDQUOT: "make room within your quota",
     errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
     errno.EROFS: "make its file system writable",
-    errno.EACCES: "make its folder writable",
+    errno.EACCES: "make it and its folder writable",
+    errno.EPERM: "make it and its folder writable",
 }
 """What to do about each reason for which a disk refuses to be written to."""
 

@@ -15,7 +15,7 @@ class Hardware(Settings):
     processes: int = Field(default=0, ge=0)
     """Processes on each node, one per device; 0 for one per GPU that the job has, or one where it has none."""
     gpus: int = Field(default=0, ge=0)
-    """GPUs that the job holds for itself where no cluster hands them out, at most all of the machine; 0 for none."""
+    """GPUs that the job holds for itself, at most all there are, 0 to see none; a cluster hands them out itself."""
     device_batch: int = Field(default=0, ge=0)
     """Images that a device takes at once, at most; 0 for its whole part of the batch."""
     readers: int = Field(default=-1, ge=-1)

@@ -106,15 +106,14 @@ class Checkpoints:
         is what it can take without taking longer than ever before; the same caution serves steps. The first step is
         not counted: it compiles, and fills caches. Until a life has saved, its save is taken to last as long as its
         load, and its steps as long as those of the life before. Of these it keeps the half, which with the caution is
-        as long as ever, so that one that hung is forgotten within a few lives; and they count from its first step on,
-        so that each life takes one.
+        as long as ever, so that one that hung is forgotten within a few lives; and they count from its first step on.
         """
         now = monotonic()
         if self._decisions > 1:
             self._longest = max(self._longest, now - self._asked)
         step = self._longest if self._decisions else 0.0
         self._asked, self._decisions = now, self._decisions + 1
-        return _CAUTION * (step + max(self._writer.seconds, self._load_seconds))
+        return _CAUTION * (step + (self._writer.seconds or self._load_seconds))
 
     def _announce(self) -> None:
         if self.newest is not None and self.newest != self._announced and not self._writer.busy:

@@ -14,10 +14,10 @@ def prepare_device(threads: int, local_rank: int = 0) -> torch.device:
     # cuBLAS reads it when it starts, and has no repeatable sums without it (spec performance 5).
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.device_count() > 0)
     # Would write every new tensor twice; nothing here reads memory before it is written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if not torch.cuda.is_available():
+    if not torch.cuda.device_count():
         return torch.device("cpu")
     torch.cuda.set_device(local_rank)
     return torch.device("cuda", local_rank)

@@ -97,7 +97,7 @@ def joined() -> Iterator[Group]:
     where another process is lost meanwhile.
     """
     end_with_parent()
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+    dist.init_process_group("nccl" if torch.cuda.device_count() else "gloo", timeout=_PATIENCE)
     control = dist.new_group(backend="gloo", timeout=_WRITE_PATIENCE)
     ended_well = False
     try:

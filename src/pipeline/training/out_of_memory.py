@@ -19,7 +19,7 @@ NO_ROOM_FOR_AVERAGE = (
     "average_decay, train a smaller model, or on a larger device"
 )
 NO_ROOM_FOR_STATE = (
-    "the machine has no memory for the copy of weights and optimiser state that is saved; raise mem in the resources "
+    "the machine has no memory for a copy of the weights, or of the state that is saved; raise mem in the resources "
     "of the run's rule, and run again"
 )
 

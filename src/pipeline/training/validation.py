@@ -1,6 +1,7 @@
 """The mean loss over images that are not trained on."""
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from time import monotonic
 
 import torch
@@ -25,11 +26,12 @@ def mean_loss(
     """
     began, waited_for, images = monotonic(), 0.0, 0
     loss = torch.zeros((), dtype=torch.float64, device=device)
-    for batch, waited in timed(batches):
-        with explaining_memory(fewer_at_once(len(batch))):
-            loss += loss_of(batch).double() * len(batch)
-        images += len(batch)
-        waited_for += waited
+    with closing(timed(batches)) as read:
+        for batch, waited in read:
+            with explaining_memory(fewer_at_once(len(batch))):
+                loss += loss_of(batch).double() * len(batch)
+            images += len(batch)
+            waited_for += waited
     count = torch.full_like(loss, images)
     total_loss, total_images = group.total(torch.stack([loss, count])).tolist()
     if not total_images:
