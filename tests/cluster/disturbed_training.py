@@ -1,7 +1,7 @@
 """What befalls the jobs of a cluster, done to runs while they train."""
 
 import subprocess
-from collections.abc import Callable, Container
+from collections.abc import Callable
 
 from cluster.private_slurm import Job, PrivateSlurm, wait_until
 from workflow_copy import WorkflowCopy
@@ -22,6 +22,7 @@ class Training:
         self.snakemake = snakemake
         self.on_all_nodes = on_all_nodes
         self.held: Job | None = None
+        self.preempted: Job | None = None
 
     def disturb(self) -> None:
         """Let something happen to each run, in this order where they are ready for it: it has saved a step's state."""
@@ -39,7 +40,7 @@ class Training:
             for run in list(to_happen):
                 job = self.job_of(run)
                 if job and self.has_state(run):
-                    if self.is_time_for(run, to_happen):
+                    if self.is_time_for(run):
                         to_happen.pop(run)(job)
                     else:
                         self.suspend(job)  # lest it ends before
@@ -61,14 +62,16 @@ class Training:
         receipts = (self.workflow.folder / "results/runs" / run / "state").glob("*/step-*.json")
         return any(int(receipt.stem.removeprefix("step-")) for receipt in receipts)
 
-    def is_time_for(self, run: str, to_happen: Container[str]) -> bool:
+    def is_time_for(self, run: str) -> bool:
         """Tell whether what happens to a run leaves what happens to others as it is meant.
 
         A job has to be preempted while no other has freed a GPU; a node is lost once nothing needs all nodes.
         """
         if run == "node_lost":
             return self.all_nodes_are_free()
-        return run in ("out_of_time", "preempted") or "preempted" not in to_happen
+        if run in ("killed", "requeued"):
+            return self.preempted is not None and self.slurm.state_of(self.preempted.id) != "RUNNING"
+        return True
 
     def all_nodes_are_free(self) -> bool:
         """Tell whether the run that needs all nodes has been published, and its job has left the queue."""
@@ -117,13 +120,22 @@ class Training:
         """Submit a job that takes precedence and needs two GPUs of a node that has one left."""
         place = (f"--nodelist={job.node}", "--gpus=2")
         self.slurm.ask("sbatch", "--partition=urgent", *place, "--output=/dev/null", "--wrap=true")
-        wait_until(lambda: self.slurm.state_of(job.id) != "RUNNING", 60, "the job is preempted")
+        self.preempted = job
 
     def lose_node(self, job: Job) -> None:
         """Take a node away, with all that runs there; the run goes on at the other."""
         self.slurm.ask("scontrol", "update", f"nodename={job.node}", "state=down", "reason=test")
-        wait_until(lambda: not self.slurm.processes(job.id, "slurmstepd"), 60, "SLURM has cleared the lost node")
+        self.wait_for(lambda: not self.slurm.processes(job.id, "slurmstepd"), "SLURM has cleared the lost node")
         self.slurm.kill(job.id)
+
+    def wait_for(self, happened: Callable[[], bool], what: str) -> None:
+        """Wait for something, and look after jobs meanwhile."""
+
+        def looked() -> bool:
+            self.look_after_jobs()
+            return happened()
+
+        wait_until(looked, 100, what)
 
     def job_of(self, run: str) -> Job | None:
         """Return a run's job where it runs."""

@@ -80,9 +80,11 @@ class PrivateSlurm:
         return [Try(*line.split("|")) for line in lines]
 
     def seconds_left(self, job: str) -> float:
-        """Return how long a running job may still run."""
-        (left,) = self.ask("squeue", "--noheader", f"--jobs={job}", "--format=%L")
-        minutes, seconds = left.split(":")[-2:]
+        """Return how long a running job may still run; 0 where it runs no more."""
+        left = self.ask("squeue", "--noheader", "--states=running", f"--jobs={job}", "--format=%L")
+        if not left:
+            return 0
+        minutes, seconds = left[0].split(":")[-2:]
         return 60 * int(minutes) + int(seconds)
 
     def processes(self, job: str = "", program: str = "") -> list[psutil.Process]:
