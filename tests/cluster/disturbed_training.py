@@ -118,7 +118,7 @@ class Training:
 
     def preempt(self, job: Job) -> None:
         """Submit a job that takes precedence and needs two GPUs of a node that has one left."""
-        place = (f"--nodelist={job.node}", "--gpus=2")
+        place = (f"--nodelist={job.node}", "--gpus=2", "--mem=100")
         self.slurm.ask("sbatch", "--partition=urgent", *place, "--output=/dev/null", "--wrap=true")
         self.preempted = job
 

@@ -66,7 +66,7 @@ def test_what_two_processes_set_aside_is_one_list_and_what_stops_one_of_them_is_
 ) -> None:
     keys = damage(made_index, 3)
     two = {"hardware": Hardware(threads=2, processes=2)}
-    with pytest.raises(UserError, match="its own sentence stands above"):
+    with pytest.raises(UserError, match=r"process \d of the training"):
         pretrain_encoder(run_of([made_index], small_run, tmp_path, max_bad=0).model_copy(update=two))
     log = (tmp_path / "rule.log").read_text()
     assert "are not those that were indexed" in log

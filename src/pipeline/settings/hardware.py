@@ -20,7 +20,7 @@ class Hardware(Settings):
     """Images that a device takes at once, at most; 0 for its whole part of the batch."""
     readers: int = Field(default=-1, ge=-1)
     """Threads of each process that read and decode; 0 to read between the steps, -1 for its part of the threads."""
-    checkpoint_minutes: float = Field(default=10.0, ge=0)
+    checkpoint_minutes: int = Field(default=10, ge=0)
     """Time between two saved states, 0 to save as often as the disk can take it; a killed run loses at most what it
     did in this time, in one step more, and while the newest state was being written."""
     runtime_minutes: float | None = Field(default=None, gt=0)
