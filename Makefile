@@ -31,7 +31,7 @@ sources: setup
 	@$(BIN)/python -m pipeline.stages.show_sources $(CONFIG)
 
 test: .venv/.development
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # SLURM from Debian's packages, as root: without it the tests leave out those that need a cluster.
 slurm:

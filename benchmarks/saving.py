@@ -86,7 +86,7 @@ def measure_cost(folder: Path) -> list[Measure]:
             theirs.append(cost(partial(torch.save, state, folder / PEER_FILE), stretch))
             flush_to_disk(folder / PEER_FILE)
             Console().print(f"without a save: {without[-1]:.1f} s; ours: {ours[-1]}; theirs: {theirs[-1]}")
-    return compare_cost(*(rounds[WARM_UP:] for rounds in (without, ours, theirs)))
+    return compare_cost(without[WARM_UP:], ours[WARM_UP:], theirs[WARM_UP:])
 
 
 def cost(save: Task, stretch: Task, wait: Task = lambda: None) -> Cost:

@@ -1,11 +1,9 @@
 import copy
 import errno
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from disk_limits import files_of_at_most
 
 from pipeline.records.errors import UserError
 from pipeline.records.events import EventLog
@@ -47,16 +45,6 @@ def test_json_that_cannot_be_read_back_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         publish_json(tmp_path / "x.json", {"auroc": float("nan")})
     assert not (tmp_path / "x.json").exists()
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_file_that_the_disk_refuses_is_named_with_the_reason_and_what_to_do(tmp_path: Path) -> None:

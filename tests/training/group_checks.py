@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ def findings(group: Group) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
+    # Those that are left are asked to stop; as a training does, this process first tells what it has.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     found: dict[str, Any] = {}
     try:
         with joined() as group:

@@ -2,14 +2,12 @@
 
 import json
 import re
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from disk_limits import files_of_at_most
 from small_training import SmallTask, SmallTraining, images, settings_of
 from torch import Tensor
 
@@ -185,20 +183,9 @@ def test_other_errors_of_torch_stay_what_they_are(tmp_path: Path) -> None:
         SmallTraining(tmp_path, task=Wrong).run()
 
 
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let writes fail as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_disk_that_takes_no_state_shows_at_the_start_of_a_run(tmp_path: Path) -> None:
     steps: list[int] = []
     run = SmallTraining(tmp_path, settings_of(steps=1000), before=steps.append, checkpoint_seconds=1e9)
-    with no_file_larger_than(2000), pytest.raises(UserError, match="state of step 0 cannot be written"):
+    with files_of_at_most(2000), pytest.raises(UserError, match="state of step 0 cannot be written"):
         run.run()
     assert len(steps) < 1000

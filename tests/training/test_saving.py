@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from operator import methodcaller
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any
 
@@ -46,8 +47,12 @@ def slow(tmp_path: Path) -> SlowStates:
 
 @pytest.fixture
 def states(tmp_path: Path) -> StateFolder:
+    return with_two_states(tmp_path / "state")
+
+
+def with_two_states(parent: Path) -> StateFolder:
     """Return a folder with the states of steps 1 and 2."""
-    states = StateFolder(tmp_path / "state", FINGERPRINT)
+    states = StateFolder(parent, FINGERPRINT)
     with StateWriter(states) as writer:
         for step in (1, 2):
             writer.save(step, state_of(step, NUMBERS))
@@ -160,16 +165,17 @@ def test_a_state_larger_than_a_file_may_be_is_refused_and_the_older_ones_kept(st
     assert not list(states.folder.glob(".*"))
 
 
-def test_a_read_only_folder_is_named_and_its_states_can_still_be_read(states: StateFolder) -> None:
+def test_a_read_only_folder_is_named_and_its_states_can_still_be_read() -> None:
     # Others may not look into the folders that pytest makes; the process below becomes one of them.
-    for folder in (states.parent, *states.parent.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o055)
-    with running(save_where_nothing_may_be_written, states.parent) as (_, reports):
-        refusal = reports.recv()
-    assert str(states.folder) in refusal
-    assert "Permission denied" in refusal
-    assert "the states of steps 1 and 2 are kept" in refusal
-    assert_newest(states, 2)
+    with TemporaryDirectory() as open_to_others:
+        Path(open_to_others).chmod(0o755)
+        states = with_two_states(Path(open_to_others) / "state")
+        with running(save_where_nothing_may_be_written, states.parent) as (_, reports):
+            refusal = reports.recv()
+        assert str(states.folder) in refusal
+        assert "Permission denied" in refusal
+        assert "the states of steps 1 and 2 are kept" in refusal
+        assert_newest(states, 2)
 
 
 def test_a_full_disk_and_a_read_only_one_leave_the_older_states(tmp_path: Path) -> None:
