@@ -30,6 +30,7 @@ def batch_of(
         images=Planes.of(pixels),
         epochs=np.full_like(indices, epoch),
         indices=indices,
+        corpora=np.zeros_like(indices),
         masks=None if masks is None else Planes.of(masks),
         gaze=None if gaze is None else Planes.of(gaze),
         boxes=boxes,

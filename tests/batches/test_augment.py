@@ -47,7 +47,7 @@ def mixed_sizes(places: list[int]) -> ImageBatch:
     )
     planes = Planes.unreduced(canvas, torch.tensor([sizes[place] for place in places]))
     indices = np.array(places)
-    return ImageBatch(planes, np.full_like(indices, 2), indices, masks=planes, gaze=planes)
+    return ImageBatch(planes, np.full_like(indices, 2), indices, np.zeros_like(indices), masks=planes, gaze=planes)
 
 
 @pytest.mark.parametrize("side", [32, 64])

@@ -13,7 +13,7 @@ from pipeline.evaluation.feature_file import FeatureOrigin, read_origin, write_f
 from pipeline.evaluation.features import encode
 from pipeline.models.encoder import build_encoder, normalise
 from pipeline.models.pixels import PixelEncoder
-from pipeline.settings.pretraining import EncoderSettings
+from pipeline.settings.encoder import EncoderSettings
 
 SETTINGS = EncoderSettings.model_validate(TINY_ENCODER)
 
@@ -23,7 +23,8 @@ def batches(sizes: list[tuple[int, int]]) -> Iterator[ImageBatch]:
     generator = torch.Generator().manual_seed(0)
     for number, size in enumerate(sizes):
         pixels = torch.randint(0, 256, (2, 1, *size), generator=generator, dtype=torch.uint8)
-        yield ImageBatch(Planes.of(pixels), np.zeros(2, np.int64), np.arange(2 * number, 2 * number + 2))
+        places = np.arange(2 * number, 2 * number + 2)
+        yield ImageBatch(Planes.of(pixels), np.zeros(2, np.int64), places, np.zeros(2, np.int64))
 
 
 def test_features_are_the_tokens_timm_gives_in_the_order_of_the_batches() -> None:

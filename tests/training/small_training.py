@@ -36,6 +36,8 @@ def settings_of(watching: dict[str, Any] | None = None, **optimization: Any) -> 
 class SmallTask(nn.Module):
     """Reconstruct images through a narrow layer, with dropout where asked for."""
 
+    watched: tuple[str, ...] = ()
+
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
         torch.manual_seed(0)
@@ -48,6 +50,9 @@ class SmallTask(nn.Module):
     def validate(self, batch: ImageBatch) -> dict[str, Tensor]:
         return self.forward(batch)
 
+    def check(self, watched: Mapping[str, float], images: int) -> None:
+        """Find nothing wrong."""
+
     def layers(self) -> dict[str, int]:
         return {name: int(not name.startswith("model.0")) for name, _ in self.named_parameters()}
 
@@ -55,7 +60,8 @@ class SmallTask(nn.Module):
 def images(positions: NDArray[np.int64]) -> ImageBatch:
     """Return the images at some positions of an endless corpus."""
     pixels = [np.random.default_rng(position).integers(0, 256, (1, 4, 4), dtype=np.uint8) for position in positions]
-    return ImageBatch(Planes.of(torch.from_numpy(np.stack(pixels))), np.zeros_like(positions), positions)
+    none = np.zeros_like(positions)
+    return ImageBatch(Planes.of(torch.from_numpy(np.stack(pixels))), none, positions, none)
 
 
 def nothing(_: int) -> None:

@@ -3,22 +3,23 @@
 import logging
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 import pytest
 import torch
-from small_training import BATCH_SIZE, STEPS, SmallTask, SmallTraining, images, same_bytes, settings_of
+from small_training import BATCH_SIZE, STEPS, SmallTask, SmallTraining, images, nothing, same_bytes, settings_of
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.batches.batch import ImageBatch
 from pipeline.batches.loader import TrainingLoader, fixed_batches
 from pipeline.batches.samples import Samples, Selection
-from pipeline.records.events import EventLog, read_events
+from pipeline.records.events import EventLog, read_events, read_history
 from pipeline.reporting.curves import read_curves
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
@@ -105,6 +106,39 @@ def test_a_run_told_to_stop_finishes_its_step_saves_it_and_continues_to_the_same
     assert stopped.saved[0] == stop + 1
     assert stopped.events("stop") == [{"event": "stop", "step": stop + 1, "reason": "signal"}]
     assert same_bytes(SmallTraining(tmp_path / "stopped", **method).run(), weights)
+
+
+class Watching(SmallTask):
+    """Watches how bright images are, and keeps what it was told of that."""
+
+    watched = ("brightness",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[float, int]] = []
+
+    def forward(self, batch: ImageBatch) -> dict[str, Tensor]:
+        return super().forward(batch) | {"brightness": batch.images.pixels.float().mean()}
+
+    def check(self, watched: Mapping[str, float], images: int) -> None:
+        self.told.append((watched["brightness"], images))
+
+
+@pytest.mark.parametrize("stop", range(STEPS))
+def test_what_a_task_watches_is_logged_and_checked_as_means_over_images_also_by_a_later_life(
+    tmp_path: Path, stop: int
+) -> None:
+    run = SmallTraining(tmp_path, task=Watching, device_batch=4, before=at(stop, killed))
+    with pytest.raises(KilledError):
+        run.run()
+    run.before = nothing
+    trainer = run.trainer()
+    trainer.run()
+    pixels = images(np.arange(STEPS * BATCH_SIZE)).images.pixels.double().mean((1, 2, 3)).numpy()
+    expected = [pixels[first * BATCH_SIZE : last * BATCH_SIZE].mean() for first, last in ((0, 3), (3, 6), (6, 8))]
+    logged = {event["step"]: event["brightness"] for event in read_history(tmp_path / "history.jsonl") if "lr" in event}
+    np.testing.assert_allclose([logged[step] for step in (3, 6, 8)], expected)
+    assert cast(Watching, trainer.task).told[-1] == (logged[8], 2 * BATCH_SIZE)
 
 
 @pytest.mark.parametrize("stop", range(1, STEPS))

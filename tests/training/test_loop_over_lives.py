@@ -57,7 +57,7 @@ def test_each_step_is_told_before_the_state_that_holds_it_and_at_a_rate(
     last, state = run.saved
     steps = run.events("step")
     kinds = [(event["event"], event["step"]) for event in read_history(tmp_path / "history.jsonl")]
-    assert state["losses"] == []
+    assert state["means"] == []
     assert steps[-1]["step"] == last
     assert kinds.index(("step", last)) < kinds.index(("save", last))
     assert kinds[-1] == ("finish", last)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.models.masked_autoencoder import MaskedAutoencoder
-from pipeline.settings.pretraining import EncoderSettings, MaskedAutoencoderSettings
+from pipeline.settings.encoder import EncoderSettings
+from pipeline.settings.methods import MaskedAutoencoderSettings
 from pipeline.training.utilisation import Utilisation, peak_memory, product_rate
 
 CPU = torch.device("cpu")

@@ -65,6 +65,7 @@ class Assembly:
             images=self._finish_images(),
             epochs=self.epochs,
             indices=self.indices,
+            corpora=self._samples.corpus_numbers(self.indices),
             masks=self._masks.finish() if self._masks else None,
             masked=torch.from_numpy(self._masked) if wanted.masks else None,
             gaze=self._gaze.finish() if self._gaze else None,

@@ -63,6 +63,8 @@ class ImageBatch:
     """[B], epoch each image belongs to."""
     indices: NDArray[np.int64]
     """[B], position of each image among the samples."""
+    corpora: NDArray[np.int64]
+    """[B], number of the corpus of each image, in the order of the samples' indexes."""
     masks: Planes | None = None
     """One channel per structure, 255 inside and 0 outside; 0 everywhere where an image has no such mask."""
     masked: Tensor | None = None

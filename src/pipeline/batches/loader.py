@@ -80,7 +80,7 @@ class TrainingLoader:
         """Return `corpus/key` of every image of a step's batch, over all processes, as drawn: none is replaced."""
         _, positions = self._order.at(WHOLE_BATCH.places(step, self._batch_size))
         samples = self._reader.samples
-        corpora = np.searchsorted(np.cumsum(samples.corpus_sizes), positions, side="right")
+        corpora = samples.corpus_numbers(positions)
         return [
             f"{samples.corpora[corpus]}/{samples.key(position)}"
             for corpus, position in zip(corpora.tolist(), positions.tolist(), strict=True)

@@ -94,6 +94,10 @@ class Samples:
         number = int(np.searchsorted(ends, position, side="right"))
         return range(int(ends[number]) - self.corpus_sizes[number], int(ends[number]))
 
+    def corpus_numbers(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of the corpus of each of some samples, in the order of `corpora`."""
+        return np.searchsorted(np.cumsum(self.corpus_sizes), positions, side="right")
+
     def image(self, position: int, short_side: int | None = None) -> GrayImage:
         """Read one image [height, width], decoded at the smallest eighth whose short side is at least `short_side`.
 

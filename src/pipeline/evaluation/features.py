@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pipeline.batches.augmentation import plain
 from pipeline.batches.batch import ImageBatch
 from pipeline.models.encoder import normalise
-from pipeline.settings.pretraining import EncoderSettings
+from pipeline.settings.encoder import EncoderSettings
 
 MEAN = "mean"
 """Mean of the patch tokens; the pixel baseline has this one feature vector only."""

@@ -49,7 +49,7 @@ class RunHistory:
     def step(self, step: int, learning_rate: float, reading: Reading, memory: str, mfu: float | None) -> None:
         """Tell what the steps since the last event of this kind came to."""
         share = {} if mfu is None else {"mfu": mfu}
-        self._append("step", step, {"lr": learning_rate, **reading._asdict(), **share})
+        self._append("step", step, {"lr": learning_rate, **reading.facts(), **share})
         self._log("step %d %s", step, reading)
         if self._progress is not None:
             shown = {name: f"{100 * value:.0f} %" for name, value in share.items()}
@@ -57,7 +57,7 @@ class RunHistory:
 
     def validation(self, step: int, reading: Reading) -> None:
         """Tell the validation loss."""
-        self._append("validation", step, reading._asdict())
+        self._append("validation", step, reading.facts())
         self._log("step %d validation %s", step, reading)
 
     def saved(self, step: int) -> None:

@@ -37,15 +37,16 @@ class Trainer:
         group, plan, states = surroundings.group, surroundings.plan, surroundings.states
         self.surroundings = surroundings
         self.task = task
+        self.method = cast(Task, task)
         self.data = data
         self.settings = settings
         self.interruptions = surroundings.interruptions
         self.group = group
         self.plan = plan
         self.device = next(task.parameters()).device
-        self.stepper = Stepper(task, cast(Task, task).layers(), settings, plan, group)
+        self.stepper = Stepper(task, self.method.layers(), self.method.watched, settings, plan, group)
         self.early = EarlyStopping(settings.early_stopping)
-        self.meter = Meter(plan.batch_size, group)
+        self.meter = Meter(plan.batch_size, group, self.method.watched)
         self.did_steps = False
         """Whether this life of the run has taken a step."""
         self.origin: Mapping[str, Any] = surroundings.origin
@@ -83,7 +84,7 @@ class Trainer:
             step, state = found
             self.stepper.load_state_dict(state)
             self.early.load_state_dict(state["stopping"])
-            self.meter = Meter(self.plan.batch_size, self.group, state["losses"])
+            self.meter = Meter(self.plan.batch_size, self.group, self.method.watched, state["means"])
             self.origin = state["origin"]
         return step
 
@@ -126,6 +127,7 @@ class Trainer:
         rate = learning_rate(step - 1, self.settings.optimization)
         share = self.stepper.utilisation.share(reading.images_per_second / self.group.world)
         self.history.step(step, rate, reading, peak_memory(self.device), share)
+        self.method.check(reading.watched, reading.images)
 
     def _validate(self, step: int) -> None:
         """Observe the loss of what would be published now."""
@@ -166,8 +168,8 @@ class Trainer:
         self.numbers.require_weights(self.task.state_dict().values(), step)
 
     def _state(self) -> dict[str, Any]:
-        """Return all that a run continues from; losses that were not logged yet are logged by its next life."""
-        watched = {"stopping": self.early.state_dict(), "losses": list(self.meter.losses())}
+        """Return all that a run continues from; means that were not logged yet are logged by its next life."""
+        watched = {"stopping": self.early.state_dict(), "means": self.meter.means()}
         return self.stepper.state_dict() | watched | {"origin": self.origin}
 
     def _is_due(self, step: int, every: int) -> bool:

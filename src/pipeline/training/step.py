@@ -1,7 +1,7 @@
 """One optimiser step: gradients of the parts of a batch, the step, and the average of the weights."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -26,12 +26,19 @@ class Stepper:
     """Hold what a step changes beside the weights: optimiser, loss scale, average, and what is trained."""
 
     def __init__(
-        self, task: nn.Module, layers: Mapping[str, int], settings: TrainingSettings, plan: BatchPlan, group: Group
+        self,
+        task: nn.Module,
+        layers: Mapping[str, int],
+        watched: Sequence[str],
+        settings: TrainingSettings,
+        plan: BatchPlan,
+        group: Group,
     ) -> None:
-        """Prepare to train a task whose parameters are of the given layers."""
+        """Prepare to train a task whose parameters are of the given layers, and whose watched scalars are named."""
         optimization = settings.optimization
         self.task = task
         self.settings = settings
+        self._watched = watched
         self._device = next(task.parameters()).device
         self.precision = Precision(optimization.precision, self._device)
         self.utilisation = Utilisation(self._device, optimization.precision)
@@ -46,8 +53,8 @@ class Stepper:
     def take(self, step: int, parts: Iterable[ImageBatch]) -> Tensor:
         """Take a step, counted from 0, by the parts of its batch that are this process's.
 
-        Returns this process's share of the loss, a float64 scalar still on the device: the shares of all processes
-        sum to the mean over the batch.
+        Returns this process's share of the loss and of what is watched, float64 [1 + W], still on the device: the
+        shares of all processes sum to the means over the batch.
         """
         optimization = self.settings.optimization
         entered = self._phases.enter(step) or not self._is_wrapped
@@ -63,7 +70,7 @@ class Stepper:
         self._optimizer.zero_grad(set_to_none=True)
         if self._average is not None:
             self._average.update()
-        return torch.stack(shares).sum()
+        return torch.stack(shares).sum(0)
 
     def validation_loss(self, batch: ImageBatch) -> Tensor:
         """Return the validation loss of a batch."""
@@ -105,15 +112,15 @@ class Stepper:
             self._average.store()
 
     def _learn(self, step: int, number: int, part: ImageBatch) -> Tensor:
-        """Add a part's gradients and return its share of the batch's loss."""
+        """Add a part's gradients and return its share of the batch's loss and of what is watched."""
         self._seed(step, number)
         share = len(part) / self.settings.optimization.batch_size
         with self._group.accumulating(self._wrapped, last=number == self._plan.accumulation - 1):
             with self.precision.autocast():
-                loss: Tensor = self._wrapped(part)["loss"]
+                scalars: dict[str, Tensor] = self._wrapped(part)
             # The processes' gradients are averaged, where those of the batch's mean are a sum of shares.
-            self.precision.backward(loss * (share * self._group.world))
-        return loss.detach().double() * share
+            self.precision.backward(scalars["loss"] * (share * self._group.world))
+        return torch.stack([scalars[name].detach().double() for name in ("loss", *self._watched)]) * share
 
     def _seed(self, step: int, number: int) -> None:
         """Key dropout by the step and the part, so that there is no generator whose state would have to be saved."""

@@ -14,9 +14,15 @@ class Task(Protocol):
 
     model: nn.Module
     """What is compiled where the settings ask for it."""
+    watched: Sequence[str]
+    """Names of the scalars beside the loss that are logged: means over the images of a batch."""
 
     def __call__(self, batch: ImageBatch) -> dict[str, Tensor]:
-        """Return the training loss, the mean over the images, under `loss`."""
+        """Return the training loss, the mean over the images, under `loss`, and what is watched under its names."""
+        ...
+
+    def check(self, watched: Mapping[str, float], images: int) -> None:
+        """Raise `UserError` where the means over the `images` since the last call show that something is wrong."""
         ...
 
     def validate(self, batch: ImageBatch) -> dict[str, Tensor]:

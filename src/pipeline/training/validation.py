@@ -37,4 +37,4 @@ def mean_loss(
     if not total_images:
         raise UserError("there is no image to validate on; give one of the run's corpora a val split")
     seconds = monotonic() - began
-    return Reading(total_loss / total_images, total_images / seconds, waited_for / seconds)
+    return Reading(round(total_images), total_loss / total_images, total_images / seconds, waited_for / seconds)

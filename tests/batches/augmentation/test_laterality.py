@@ -44,7 +44,7 @@ def test_other_structures_may_be_flipped(structure: str) -> None:
 def test_a_batch_with_reports_or_boxes_is_not_flipped_and_no_label_is_quoted() -> None:
     pixels = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
     zero = torch.zeros(1, dtype=torch.int64)
-    plain = ImageBatch(Planes.of(pixels), zero.numpy(), zero.numpy())
+    plain = ImageBatch(Planes.of(pixels), *[zero.numpy()] * 3)
     boxes = Boxes(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), zero, ("Left lower lobe",))
     for batch, reason in ((replace(plain, texts=("Clear.",)), "reports"), (replace(plain, boxes=boxes), "boxes")):
         with pytest.raises(UserError, match=f"^{reason} are read") as refused:
