@@ -11,7 +11,7 @@ from pipeline.settings.config import resolve
 from pipeline.settings.schema import schema_text
 from pipeline.stages.check_configuration import check_configuration
 
-CONFIGS = [REPOSITORY / "config" / f"{name}.yaml" for name in ("config", "full", "open", "phantom")]
+CONFIGS = [REPOSITORY / "config" / f"{name}.yaml" for name in ("config", "full", "open", "phantom", "published")]
 
 
 @pytest.fixture
@@ -76,11 +76,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_valid_one(
             ["pixel"],
             "there is no encoder 'pixel'; did you mean 'pixels'?",
         ),
-        (["controls", "random", "like"], "mae", "there is no pretraining run 'mae'"),
+        (["controls", "random", "like"], "mae", "there is no pretraining run or foreign encoder 'mae'"),
         (["pretrain", "mae_demo", "encoder", "patch_size"], 7, "patch_size 7 does not divide image_size 64"),
         (["pretrain", "mae_demo", "encoder", "heads"], 3, "heads 3 does not divide width 128"),
         (["pretrain", "mae_demo", "task", "decoder_heads"], 7, "decoder_heads 7 does not divide decoder_width 64"),
-        (["pretrain", "mae_demo", "task", "mask_ratio"], 0.99, "leaves none of 64 patches visible"),
+        (["pretrain", "mae_demo", "task", "mask_ratio"], 0.99, "leaves 0 of 64 patches visible"),
         (["benchmarks", "phantom_nih_view", "target", "positive"], "PA", "positive and negative are both 'PA'"),
         (["pretrain", "mae_demo", "optimization", "warmup_steps"], 10**6, "must be below steps"),
         (["pretrain", "mae_demo", "task", "mask_ratio"], 1.5, "'pretrain.mae_demo.task.mask_ratio'"),

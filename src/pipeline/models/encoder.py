@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.models.patches import sincos_positions
 from pipeline.records.errors import UserError
-from pipeline.settings.pretraining import EncoderSettings
+from pipeline.settings.encoder import EncoderSettings, Normalisation
 
 
 def model_arguments(settings: EncoderSettings) -> dict[str, Any]:
@@ -41,8 +41,7 @@ def build_encoder(settings: EncoderSettings, seed: int) -> VisionTransformer:
         nn.init.xavier_uniform_(weight.view(weight.shape[0], -1))
         nn.init.zeros_(encoder.patch_embed.proj.bias)
         nn.init.normal_(class_token, std=0.02)
-    rows = settings.image_size // settings.patch_size
-    encoder.pos_embed = nn.Parameter(sincos_positions(encoder.embed_dim, rows), requires_grad=False)
+    encoder.pos_embed = nn.Parameter(sincos_positions(encoder.embed_dim, settings.rows), requires_grad=False)
     return encoder
 
 
@@ -79,7 +78,15 @@ def initialise_layer(layer: nn.Module) -> None:
 
 def normalise(pixels: Tensor, settings: EncoderSettings) -> Tensor:
     """Turn pixels [B, 1, H, W] in 0.0 to 1.0 into the encoder's input [B, channels, H, W]."""
-    return ((pixels - settings.mean) / settings.std).expand(-1, settings.channels, -1, -1)
+    mean, std = channel_values(settings, settings.channels, pixels)
+    return (pixels - mean) / std
+
+
+def channel_values(normalisation: Normalisation, channels: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation [1, channels, 1, 1] on the device of another tensor, in its format."""
+    numbers = torch.tensor(normalisation.of_channels(channels), dtype=like.dtype)
+    mean, std = numbers.to(like.device, non_blocking=True).view(2, 1, -1, 1, 1)
+    return mean, std
 
 
 def _create(settings: EncoderSettings) -> VisionTransformer:

@@ -10,9 +10,10 @@ from pipeline.settings.audit import AuditSettings
 from pipeline.settings.base import Name, Settings
 from pipeline.settings.benchmarks import BenchmarkSettings, ProtocolSettings
 from pipeline.settings.corpus import CorpusSettings
-from pipeline.settings.encoders import ControlSettings, RandomEncoderSettings
+from pipeline.settings.encoder import EncoderSettings
+from pipeline.settings.encoders import ControlSettings, ForeignEncoderSettings, RandomEncoderSettings
 from pipeline.settings.evaluation import FeatureSettings
-from pipeline.settings.keys import nearest, valid_keys
+from pipeline.settings.keys import nearest, own_keys, valid_keys
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.settings.probes import BootstrapSettings
 from pipeline.settings.reporting import ReportSettings
@@ -41,6 +42,8 @@ class Config(Settings):
     """Evaluation protocols, by name."""
     benchmarks: dict[Name, BenchmarkSettings]
     """The benchmarks, by name."""
+    comparisons: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    """Runs that each run is compared with, besides the controls that all are compared with."""
     features: FeatureSettings = FeatureSettings()
     """How features are computed."""
     audit: AuditSettings = AuditSettings()
@@ -58,14 +61,41 @@ class Config(Settings):
         self._lenders_exist()
         for name, run in self.pretrain.items():
             self._require_shards(f"pretrain.{name}.corpora", run.corpora)
+            self._beginning_exists(name, run)
         for name, control in self.controls.items():
             if isinstance(control, RandomEncoderSettings):
-                _require(f"controls.{name}.like", [control.like], self.pretrain, "pretraining run")
+                _require(f"controls.{name}.like", [control.like], self._shaped(), "pretraining run or foreign encoder")
         for name, protocol in self.protocols.items():
             _require(f"protocols.{name}.encoders", protocol.encoders, encoders, "encoder")
         for name, benchmark in self.benchmarks.items():
             self._require_shards(f"benchmarks.{name}.corpus", [benchmark.corpus])
+        for name, others in self.comparisons.items():
+            _require("comparisons", [name], self.pretrain, "pretraining run")
+            _require(f"comparisons.{name}", others, [run for run in self.pretrain if run != name], "other run")
         return self
+
+    def _shaped(self) -> dict[str, EncoderSettings]:
+        """Return the encoders whose shape the configuration states."""
+        foreign = {
+            name: control.encoder
+            for name, control in self.controls.items()
+            if isinstance(control, ForeignEncoderSettings)
+        }
+        return {name: run.encoder for name, run in self.pretrain.items()} | foreign
+
+    def _beginning_exists(self, name: str, run: PretrainingSettings) -> None:
+        """Refuse a run that starts from no vision transformer, or that waits for itself."""
+        starts, reached = run.initial, {name}
+        while starts is not None:
+            transformers = [*self._shaped(), *self._random_controls()]
+            _require(f"pretrain.{name}.initial", [starts], transformers, "vision transformer")
+            if starts in reached:
+                raise ValueError(f"pretrain.{name}.initial leads back to '{starts}'; let one run start anew")
+            reached.add(starts)
+            starts = self.pretrain[starts].initial if starts in self.pretrain else None
+
+    def _random_controls(self) -> list[str]:
+        return [name for name, control in self.controls.items() if isinstance(control, RandomEncoderSettings)]
 
     def _require_shards(self, key: str, corpora: Iterable[str]) -> None:
         _require(key, corpora, self.corpora, "corpus")
@@ -131,7 +161,7 @@ def _require(key: str, names: Iterable[str], known: Iterable[str], what: str) ->
 
 
 def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(str(part) for part in location) or "configuration"
+    key = ".".join(own_keys(Config, location)) or "configuration"
     if kind == "extra_forbidden":
         return f"unknown key '{key}'{nearest(str(location[-1]), valid_keys(Config, location[:-1]))}"
     if kind == "missing":

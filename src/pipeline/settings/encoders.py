@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.settings.base import Name, Settings
+from pipeline.settings.encoder import EncoderSettings
 
 
 class RandomEncoderSettings(Settings):
@@ -12,7 +13,7 @@ class RandomEncoderSettings(Settings):
 
     kind: Literal["random"]
     like: Name
-    """Name of the pretraining run whose architecture is taken."""
+    """Name of the pretraining run, or foreign encoder, whose architecture is taken."""
     seed: int = 0
     """Seed of the weights."""
 
@@ -25,4 +26,38 @@ class PixelsEncoderSettings(Settings):
     """Side of the shrunk square image; the features are its side * side gray values."""
 
 
-ControlSettings = Annotated[RandomEncoderSettings | PixelsEncoderSettings, Field(discriminator="kind")]
+class ForeignEncoderSettings(Settings):
+    """Take an encoder that others trained, from a checkpoint of theirs."""
+
+    kind: Literal["foreign"]
+    format: Literal["timm", "mae", "medical_mae", "cxr_mim"]
+    """Whose names the checkpoint's tensors have: timm's, those of He et al.'s code, of Medical MAE's, or of CXR-MIM's
+    (spec Medical MAE A2, CXR-MIM B1)."""
+    encoder: EncoderSettings
+    """Shape of the checkpoint's encoder, and how the images that it was trained on were normalised."""
+    file: str | None = None
+    """The checkpoint on this machine."""
+    repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
+    """Or a repository of the Hugging Face hub that holds it, `owner/name`."""
+    revision: str = "main"
+    """Commit, tag or branch of the repository."""
+    weights: str = "model.safetensors"
+    """The checkpoint's path in the repository."""
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    """Digest of the file; another file is refused."""
+    licence: str
+    """Terms of its publisher, for the model card."""
+    provenance: str
+    """Who trained it, on what, and where that is written, for the model card."""
+
+    @model_validator(mode="after")
+    def _comes_from_one_place(self) -> "ForeignEncoderSettings":
+        if (self.file is None) == (self.repository is None):
+            raise ValueError("give either file or repository: where the checkpoint comes from")
+        return self
+
+
+ControlSettings = Annotated[
+    RandomEncoderSettings | PixelsEncoderSettings | ForeignEncoderSettings, Field(discriminator="kind")
+]
+"""An encoder that is not trained here."""

@@ -1,7 +1,7 @@
 """Find the key a person meant."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -17,10 +17,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def valid_keys(root: type[BaseModel], location: Iterable[int | str]) -> set[str]:
-    """Return the keys allowed at a place below a model, given as pydantic's error location.
+    """Return the keys allowed at a place below a model, given as pydantic's error location."""
+    *_, models = [{root}, *(models for _, models, _ in _steps(root, location))]
+    return {name for model in models for name in model.model_fields}
 
-    A part of the location is a field, the discriminator of a union (`phantom`), or a name of the
-    user's own (`mae_demo`), which leads nowhere new.
+
+def own_keys(root: type[BaseModel], location: Iterable[int | str]) -> list[str]:
+    """Return the keys of a person's own that lead to a place, without pydantic's names of a union's members."""
+    return [part for part, _, is_key in _steps(root, location) if is_key]
+
+
+def _steps(root: type[BaseModel], location: Iterable[int | str]) -> Iterator[tuple[str, set[type[BaseModel]], bool]]:
+    """Yield each part of a location, the models that may stand there, and whether a person writes it.
+
+    A part is a field, the discriminator of a union (`phantom`), which nobody writes there, or a name of the user's
+    own (`mae_demo`), which leads nowhere new.
     """
     models = {root}
     for part in map(str, location):
@@ -30,7 +41,7 @@ def valid_keys(root: type[BaseModel], location: Iterable[int | str]) -> set[str]
             models = {model for field in fields for model in _models_in(field.annotation)}
         elif chosen:
             models = chosen
-    return {name for model in models for name in model.model_fields}
+        yield part, models, bool(fields) or not chosen
 
 
 def _models_in(annotation: Any) -> set[type[BaseModel]]:

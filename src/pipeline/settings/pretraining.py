@@ -5,73 +5,22 @@ from typing import Any, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from pipeline.settings.augmentation import AugmentationSettings
-from pipeline.settings.base import Fraction, Name, Settings
+from pipeline.settings.base import Name
+from pipeline.settings.encoder import EncoderSettings, Normalisation
+from pipeline.settings.methods import CxrMimSettings, MaskedAutoencoderSettings, MethodSettings
 from pipeline.settings.training import TrainingSettings
-
-
-class EncoderSettings(Settings):
-    """Shape a timm vision transformer; unset numbers keep the named architecture's own."""
-
-    architecture: str = "vit_small_patch16_224"
-    """Name of a timm vision transformer."""
-    image_size: int = Field(default=224, gt=0)
-    """Side of the square input, pixels."""
-    patch_size: int = Field(default=16, gt=0)
-    """Side of a patch, pixels; divides `image_size`."""
-    channels: Literal[1, 3] = 1
-    """Input channels; 3 repeats the gray image, for compatibility with published weights."""
-    width: int | None = Field(default=None, gt=0)
-    """Token dimension."""
-    depth: int | None = Field(default=None, gt=0)
-    """Number of transformer blocks."""
-    heads: int | None = Field(default=None, gt=0)
-    """Attention heads per block; divides the width."""
-    mean: Fraction = 0.5056
-    """Mean subtracted from pixels in [0, 1]; the default is ChestX-ray14's (spec Medical MAE A1)."""
-    std: float = Field(default=0.252, gt=0)
-    """Standard deviation the centred pixels are divided by."""
-
-    @model_validator(mode="after")
-    def _patches_tile_the_image(self) -> "EncoderSettings":
-        if self.image_size % self.patch_size:
-            raise ValueError(f"patch_size {self.patch_size} does not divide image_size {self.image_size}")
-        return self
-
-    @model_validator(mode="after")
-    def _heads_share_the_width(self) -> "EncoderSettings":
-        if self.width is not None:
-            _require_shape("", self.width, self.heads or 1)
-        return self
-
-
-class MaskedAutoencoderSettings(Settings):
-    """Reconstruct masked patches from the visible ones (He et al. 2022; spec Medical MAE A1)."""
-
-    kind: Literal["mae"]
-    mask_ratio: float = Field(default=0.9, gt=0, lt=1)
-    """Share of the patches that is hidden; int(patches * (1 - mask_ratio)) stay visible."""
-    norm_pix: bool = False
-    """Whether each target patch is normalised by its own mean and variance."""
-    decoder_width: int = Field(default=512, gt=0)
-    """Token dimension of the decoder."""
-    decoder_depth: int = Field(default=2, gt=0)
-    """Number of decoder blocks."""
-    decoder_heads: int = Field(default=16, gt=0)
-    """Attention heads per decoder block."""
-
-    @model_validator(mode="after")
-    def _heads_share_the_width(self) -> "MaskedAutoencoderSettings":
-        _require_shape("decoder_", self.decoder_width, self.decoder_heads)
-        return self
 
 
 class PretrainingSettings(TrainingSettings):
     """Describe one pretraining run completely."""
 
-    task: MaskedAutoencoderSettings
+    task: MethodSettings
     """What is learnt."""
     encoder: EncoderSettings
     """The encoder that is trained."""
+    initial: Name | None = None
+    """Encoder whose weights the run starts from, a control or another run; its channels, positions and normalisation
+    are converted to those of this run's encoder. Unset, fresh weights are drawn."""
     corpora: tuple[Name, ...] = Field(min_length=1)
     """Corpora whose train splits are mixed."""
     mixing: dict[Name, PositiveFloat] | None = None
@@ -83,6 +32,9 @@ class PretrainingSettings(TrainingSettings):
     """Short side, pixels, that stored JPEGs need at least have when decoded for training: larger ones are decoded at
     the smallest eighth that has it (spec performance 2.1); unset, as stored. Features are always computed from images
     as stored."""
+    normalisation: dict[Name, Normalisation] = Field(default_factory=dict)
+    """Corpora whose images are normalised by other numbers than the encoder's while it is trained; no features are
+    ever computed so (spec Medical MAE A6.6)."""
     max_bad: int = Field(default=0, ge=0)
     """Damaged samples that are set aside and listed before the run stops; each record that follows states how many."""
     augmentation: AugmentationSettings = AugmentationSettings()
@@ -106,15 +58,42 @@ class PretrainingSettings(TrainingSettings):
         return self
 
     @model_validator(mode="after")
-    def _something_stays_visible(self) -> "PretrainingSettings":
-        patches = (self.encoder.image_size // self.encoder.patch_size) ** 2
-        if int(patches * (1 - self.task.mask_ratio)) < 1:
-            raise ValueError(f"mask_ratio {self.task.mask_ratio} leaves none of {patches} patches visible")
+    def _normalised_corpora_are_mixed(self) -> "PretrainingSettings":
+        for corpus, normalisation in self.normalisation.items():
+            if corpus not in self.corpora:
+                raise ValueError(f"normalisation names '{corpus}', which is not among the corpora; remove it")
+            normalisation.of_channels(self.encoder.channels)
+        return self
+
+    @model_validator(mode="after")
+    def _some_patches_are_visible_and_some_hidden(self) -> "PretrainingSettings":
+        patches = self.encoder.rows**2
+        if not 0 < visible_patches(self.task, patches) < patches:
+            raise ValueError(
+                f"mask_ratio {self.task.mask_ratio} leaves {visible_patches(self.task, patches)} of {patches} patches "
+                "visible"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cells_fill_the_image(self) -> "PretrainingSettings":
+        if not isinstance(self.task, CxrMimSettings):
+            return self
+        for scale in self.task.scales:
+            if self.encoder.patch_size % max(scale, 1) or (scale < 1 and self.encoder.rows % 2):
+                raise ValueError(
+                    f"scale {scale:g} does not cut {self.encoder.rows} rows of patches of {self.encoder.patch_size} "
+                    "pixels into whole cells"
+                )
+        if self.encoder.depth is not None and self.task.taps[-1] != self.encoder.depth - 1:
+            raise ValueError(
+                f"taps {list(self.task.taps)} do not end with block {self.encoder.depth - 1}, the encoder's last"
+            )
         return self
 
 
-def _require_shape(prefix: str, width: int, heads: int) -> None:
-    if width % heads:
-        raise ValueError(f"{prefix}heads {heads} does not divide {prefix}width {width}")
-    if width % 4:
-        raise ValueError(f"{prefix}width {width} is not a multiple of 4, which the sine-cosine positions need")
+def visible_patches(task: MethodSettings, patches: int) -> int:
+    """Return how many of an image's patches stay visible; the two methods round differently (spec G)."""
+    if isinstance(task, MaskedAutoencoderSettings):
+        return int(patches * (1 - task.mask_ratio))
+    return patches - int(patches * task.mask_ratio)
