@@ -14,8 +14,8 @@ from pipeline.models.encoder import model_arguments
 from pipeline.models.pixels import PixelEncoder
 from pipeline.records.errors import UserError
 from pipeline.records.publish import publish_bytes, publish_json
+from pipeline.settings.encoder import EncoderSettings
 from pipeline.settings.encoders import PixelsEncoderSettings
-from pipeline.settings.pretraining import EncoderSettings
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -30,6 +30,9 @@ PIXELS = "pixels"
 def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSettings, quarantined: int = 0) -> None:
     """Publish a timm encoder; `timm.create_model("local-dir:FOLDER", pretrained=True)` loads it.
 
+    So do transformers' `AutoModel` and `AutoImageProcessor`, which wrap timm models. The preprocessing that both learn
+    from the folder is that of this project's features: the whole image, squashed to the square, and normalised.
+
     Args:
         folder: Where it is published.
         encoder: The encoder.
@@ -37,6 +40,7 @@ def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSett
         quarantined: Damaged samples that were set aside while it was trained.
     """
     side = settings.image_size
+    mean, std = settings.of_channels(settings.channels)
     config = {
         "architecture": settings.architecture,
         "num_classes": 0,
@@ -47,8 +51,9 @@ def save_encoder(folder: Path, encoder: VisionTransformer, settings: EncoderSett
             "fixed_input_size": True,
             "interpolation": "bicubic",
             "crop_pct": 1.0,
-            "mean": [settings.mean] * settings.channels,
-            "std": [settings.std] * settings.channels,
+            "crop_mode": "squash",
+            "mean": list(mean),
+            "std": list(std),
             "num_classes": 0,
             "pool_size": None,
             "first_conv": "patch_embed.proj",
@@ -81,8 +86,11 @@ def load_encoder(folder: Path) -> tuple[nn.Module, EncoderSettings | None]:
         image_size=arguments["img_size"],
         patch_size=arguments["patch_size"],
         channels=arguments["in_chans"],
-        mean=preprocessing["mean"][0],
-        std=preprocessing["std"][0],
+        mean=_united(preprocessing["mean"]),
+        std=_united(preprocessing["std"]),
+        width=arguments.get("embed_dim"),
+        depth=arguments.get("depth"),
+        heads=arguments.get("num_heads"),
     )
     return encoder.eval(), settings
 
@@ -93,7 +101,7 @@ def count_quarantined(folder: Path) -> int:
 
 
 def _publish(folder: Path, encoder: nn.Module, config: dict[str, Any]) -> None:
-    publish_bytes(folder / WEIGHTS, safetensors.torch.save(encoder.state_dict()))
+    publish_bytes(folder / WEIGHTS, safetensors.torch.save(encoder.state_dict(), {"format": "pt"}))
     publish_json(folder / CONFIG, config)
 
 
@@ -103,3 +111,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
     except (FileNotFoundError, json.JSONDecodeError) as error:
         raise UserError(f"{folder} holds no encoder ({error}); delete the folder and run again") from error
     return config
+
+
+def _united(values: list[float]) -> float | tuple[float, ...]:
+    """Return the number that all channels share, or one for each."""
+    return values[0] if len(set(values)) == 1 else tuple(values)
