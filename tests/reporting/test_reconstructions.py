@@ -6,7 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from pipeline.reporting.reconstructions import GAP, HEADER, HIDDEN, draw_reconstructions, montage
+from pipeline.reporting.reconstructions import BASELINES, GAP, HEADER, HIDDEN, draw_reconstructions, montage
 
 
 def made_up_images(samples: int, side: int) -> np.ndarray:
@@ -38,6 +38,16 @@ def test_the_file_holds_the_images_unblurred_and_is_the_same_each_time(tmp_path:
     assert figures[0].read_bytes() == figures[1].read_bytes()
     pixels = np.rint(255 * matplotlib.image.imread(figures[0])[HEADER:, :, :3]).astype(np.uint8)
     np.testing.assert_array_equal(pixels, montage(np.stack([masked, reconstructed, original], axis=1)))
+
+
+def test_a_note_stands_above_the_titles_and_changes_no_image(tmp_path: Path) -> None:
+    masked, reconstructed, original = np.moveaxis(made_up_images(2, 112), 1, 0)
+    plain, noted = (tmp_path / name for name in ("plain.png", "noted.png"))
+    draw_reconstructions(original, masked, reconstructed, plain)
+    draw_reconstructions(original, masked, reconstructed, noted, "tinted: hidden")
+    without, with_note = (matplotlib.image.imread(figure) for figure in (plain, noted))
+    assert (without[: BASELINES[0]] != with_note[: BASELINES[0]]).any()
+    np.testing.assert_array_equal(without[HEADER // 2 :], with_note[HEADER // 2 :])
 
 
 def test_unequal_shapes_are_refused(tmp_path: Path) -> None:

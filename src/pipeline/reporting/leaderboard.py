@@ -12,7 +12,7 @@ from pipeline.records.metrics import MetricRecord, MetricValue, read_metric_reco
 from pipeline.records.publish import publish_text
 
 CONTROLS = ("imagenet", "pixels", "random")
-"""Encoders that stand for comparison only; they come after the others."""
+"""First words of the names of encoders that stand for comparison only, such as `random_small`; they come last."""
 TERMINAL_WIDTH = 110
 
 
@@ -115,7 +115,13 @@ def macro_auroc(rows: Iterable[LeaderboardRow]) -> dict[Trial, dict[str, Leaderb
 
 def encoder_order(encoders: Iterable[str]) -> list[str]:
     """Return the encoders once each, by name, the controls last, whatever the protocol behind the name."""
-    return sorted(set(encoders), key=lambda encoder: (encoder.split(" ")[0] in CONTROLS, encoder))
+    return sorted(set(encoders), key=lambda encoder: (control_kind(encoder) is not None, encoder))
+
+
+def control_kind(encoder: str) -> str | None:
+    """Return what kind of control an encoder is, by the first word of its name; None for those that are none."""
+    first = encoder.split(" ")[0].split("_")[0]
+    return first if first in CONTROLS else None
 
 
 def best_encoders(cells: Mapping[str, LeaderboardRow]) -> set[str]:

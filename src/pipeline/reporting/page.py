@@ -13,9 +13,9 @@ from pipeline.records.audits import KINDS, read_audit
 from pipeline.records.metrics import MetricRecord, MetricValue
 from pipeline.records.publish import publish_text
 from pipeline.reporting.leaderboard import (
-    CONTROLS,
     LeaderboardRow,
     best_encoders,
+    control_kind,
     encoder_order,
     leaderboard_rows,
     macro_auroc,
@@ -79,11 +79,11 @@ def render_page(
             compared=_by_benchmark(compared),
             table=table,
             encoders=encoder_order(encoder for cells in table.values() for encoder in cells),
-            all_encoders=encoder_order(record.encoder for record in by_path.values()),
+            encoder_count=len({record.encoder for record in by_path.values()}),
+            control_kinds={control_kind(record.encoder) for record in by_path.values()} - {None},
             macro_axis=auroc_axis(row.low for row in rows if row.metric == "auroc"),
             class_axis=auroc_axis(row.low for row in rows if row.metric.startswith("auroc")),
             set_aside=_set_aside(rows),
-            controls=CONTROLS,
             figures=figures,
             audit=read_audit(audit) if audit else None,
             overlap_kinds=KINDS,
@@ -150,6 +150,7 @@ def _environment() -> Environment:
         by_target=by_target,
         difference_axis=difference_axis,
         best_encoders=best_encoders,
+        control_kind=control_kind,
     )
     return environment
 

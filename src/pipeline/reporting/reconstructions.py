@@ -14,10 +14,10 @@ SMALLEST_SIDE = 112
 TRIPLETS_PER_LINE = 2
 GAP = 4
 """Pixels between the images of one sample; samples stand four gaps apart."""
-HEADER = 22
-"""Pixels above the first line, for the column titles."""
-BASELINE = 15
-"""Pixels from the top to the baseline of the titles."""
+HEADER = 42
+"""Pixels above the first line, for the note and the titles of the columns."""
+BASELINES = (15, 35)
+"""Pixels from the top to the baselines of the note and of the titles."""
 HIDDEN = (0.80, 0.86, 0.93)
 """Red, green and blue of a hidden pixel: a tint that no gray image holds."""
 DPI = 100
@@ -28,12 +28,14 @@ def draw_reconstructions(
     masked: Pixels,
     reconstructed: Pixels,
     figure: Path,
+    note: str = "",
     titles: tuple[str, str, str] = ("masked", "reconstructed", "original"),
 ) -> None:
     """Draw N samples as masked, reconstructed and original image side by side, two samples to a line.
 
     Each argument is [N, H, W] with values in 0..1; values outside are clipped, and NaN is drawn as a
-    hidden pixel. `titles` head the columns. Raises `ValueError` where the shapes differ or N is 0.
+    hidden pixel. `note` stands above all, `titles` head the columns. Raises `ValueError` where the
+    shapes differ or N is 0.
     """
     if not original.shape == masked.shape == reconstructed.shape or original.ndim != 3 or not len(original):
         shapes = f"{original.shape}, {masked.shape} and {reconstructed.shape}"
@@ -42,8 +44,10 @@ def draw_reconstructions(
     height, width = grid.shape[0] + HEADER, grid.shape[1]
     with drawing(figure, width / DPI, height / DPI) as canvas:
         canvas.figimage(grid, origin="upper")
+        canvas.text(0, 1 - BASELINES[0] / height, note, va="baseline")
         for column, left in enumerate(_lefts(original.shape[2], min(len(original), TRIPLETS_PER_LINE))):
-            canvas.text(left / width, 1 - BASELINE / height, titles[column % 3], va="baseline")
+            title = titles[column % 3]
+            canvas.text(left / width, 1 - BASELINES[1] / height, title, va="baseline", fontweight="bold")
 
 
 def montage(triplets: Pixels) -> NDArray[np.uint8]:

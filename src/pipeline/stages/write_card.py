@@ -2,32 +2,52 @@
 
 from pathlib import Path
 
+from pipeline.records.digests import file_digest
+from pipeline.records.errors import UserError
 from pipeline.records.publish import publish_text
-from pipeline.reporting.model_card import pixels_card, random_card, trained_card
-from pipeline.settings.encoders import ControlSettings, PixelsEncoderSettings
-from pipeline.settings.pretraining import EncoderSettings, PretrainingSettings
+from pipeline.records.runs import RunRecord
+from pipeline.reporting.model_card import foreign_card, pixels_card, random_card, trained_card
+from pipeline.reporting.provenance import Provenance
+from pipeline.settings.encoders import ForeignEncoderSettings, PixelsEncoderSettings
+from pipeline.settings.pretraining import PretrainingSettings
 
 
-def write_card(
-    name: str, settings: PretrainingSettings | ControlSettings, like: EncoderSettings | None, card: Path
-) -> None:
+def write_card(provenance: Provenance, weights: Path, record: Path | None, card: Path) -> None:
     """Publish the card of an encoder, trained or control.
 
     Args:
-        name: The encoder's name in the configuration.
-        settings: Settings of the run that trained it, or of the control.
-        like: Architecture of a random control; none for other encoders.
+        provenance: What it was made of.
+        weights: Its published weights.
+        record: Record of the run that trained it; none for controls.
         card: Markdown file to publish.
 
     Raises:
-        ValueError: A random control comes without its architecture.
+        UserError: The weights are not those that the record names.
+        ValueError: A trained encoder comes without its record, or a network without its shape.
     """
+    publish_text(card, _text(provenance, file_digest(weights), record))
+
+
+def _text(provenance: Provenance, digest: str, record: Path | None) -> str:
+    settings = provenance.itself.settings
     if isinstance(settings, PretrainingSettings):
-        text = trained_card(name, settings)
-    elif isinstance(settings, PixelsEncoderSettings):
-        text = pixels_card(name, settings)
-    elif like is not None:
-        text = random_card(name, settings, like)
-    else:
-        raise ValueError("a random control needs the architecture of the run it is like")
-    publish_text(card, text)
+        if record is None:
+            raise ValueError("the card of a trained encoder needs the record of its run")
+        return trained_card(provenance, settings, _matching(record, digest))
+    if isinstance(settings, PixelsEncoderSettings):
+        return pixels_card(provenance, settings)
+    if isinstance(settings, ForeignEncoderSettings):
+        return foreign_card(provenance, settings, digest)
+    if provenance.encoder is None:
+        raise ValueError("the card of a random control needs the architecture of the run it is like")
+    return random_card(provenance, settings, provenance.encoder, digest)
+
+
+def _matching(path: Path, digest: str) -> RunRecord:
+    record = RunRecord.model_validate_json(path.read_text())
+    if record.encoder != digest:
+        raise UserError(
+            f"{path} names other encoder weights (sha256 {record.encoder[:12]}…) than those that are published "
+            f"({digest[:12]}…); delete both and run again"
+        )
+    return record
