@@ -27,7 +27,7 @@ class Reconstruction:
 
 @torch.no_grad()
 def reconstruct(task: MaskedAutoencoding, batch: ImageBatch) -> Reconstruction:
-    """Reconstruct a batch under the fixed masks of validation.
+    """Reconstruct a batch under the fixed masks of validation; of a model of three channels, the first is shown.
 
     With normalised targets each predicted patch gets the mean and variance of the true one, which
     the model was never asked to know.
@@ -35,16 +35,24 @@ def reconstruct(task: MaskedAutoencoding, batch: ImageBatch) -> Reconstruction:
     encoder = task.settings.encoder
     prediction = task.predict_fixed(batch)
     predicted = prediction.predicted.float()
-    if task.settings.task.norm_pix:
+    if task.method.norm_pix:
         target = prediction.target
         predicted = predicted * target.var(-1, keepdim=True).sqrt() + target.mean(-1, keepdim=True)
-    pixels = (predicted * encoder.std + encoder.mean).clamp(0, 1)
-    original = plain(batch, encoder.image_size).images.to(pixels.device)
-    patches = to_patches(original.expand(-1, encoder.channels, -1, -1), encoder.patch_size)
-    places = prediction.masked.unsqueeze(-1).expand_as(pixels)
+    original = plain(batch, encoder.image_size).images.to(predicted.device)
+    patches = to_patches(task.normalised(original, batch), encoder.patch_size)
+    places = prediction.masked.unsqueeze(-1).expand_as(predicted)
 
     def picture(hidden: Tensor) -> NDArray[np.float32]:
         filled = patches.scatter(1, places, hidden)
-        return to_images(filled, encoder.patch_size, encoder.channels)[:, 0].cpu().numpy()
+        return _gray(task, batch, to_images(filled, encoder.patch_size, encoder.channels))
 
-    return Reconstruction(original[:, 0].cpu().numpy(), picture(torch.full_like(pixels, math.nan)), picture(pixels))
+    masked = picture(torch.full_like(predicted, math.nan))
+    return Reconstruction(original[:, 0].cpu().numpy(), masked, picture(predicted))
+
+
+def _gray(task: MaskedAutoencoding, batch: ImageBatch, normalised: Tensor) -> NDArray[np.float32]:
+    """Return gray values [B, H, W] of the first channel of the model's input, of images or predictions alike."""
+    ends = normalised.new_tensor([0.0, 1.0]).expand(len(batch), 1, 1, 2)
+    black, white = task.normalised(ends, batch)[:, 0].chunk(2, dim=-1)
+    gray: NDArray[np.float32] = ((normalised[:, 0] - black) / (white - black)).clamp(0, 1).cpu().numpy()
+    return gray
