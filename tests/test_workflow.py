@@ -111,6 +111,19 @@ def test_a_comparison_is_made_under_a_protocol_that_both_encoders_share(edited: 
     assert "results/evaluate/view/random/ridge.json" not in planned
 
 
+def test_a_run_starts_from_another_and_is_compared_with_it(edited: WorkflowCopy) -> None:
+    second = SMALL["pretrain"]["small"] | {"initial": "small"}
+    linear = SMALL["protocols"]["linear_probe"] | {"encoders": ["small", "second", "random"]}
+    edited.configure(
+        changed(pretrain__second=second, comparisons={"second": ["small"]}, protocols__linear_probe=linear)
+    )
+    edited.build("results/encoders/second/README.md", "results/compare/view/second/minus_small.json")
+    started, first = (edited.folder / f"results/runs/{run}/run.json" for run in ("second", "small"))
+    assert json.loads(started.read_text())["inputs"]["initial encoder"] == json.loads(first.read_text())["encoder"]
+    compared = read_metric_record(edited.folder / "results/compare/view/second/minus_small.json")
+    assert (compared.encoder, compared.control) == ("second", "small")
+
+
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [

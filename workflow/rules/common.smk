@@ -4,6 +4,7 @@ from snakemake.exceptions import WorkflowError
 
 from pipeline.records.digests import code_digest, file_digest, module_file
 from pipeline.records.errors import UserError
+from pipeline.reporting.lineage import provenance_of
 from pipeline.settings.config import resolve
 from pipeline.settings.corpus import is_confidential
 from pipeline.settings.registry import find_publications, read_registry, release_digest

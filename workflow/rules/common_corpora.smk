@@ -137,9 +137,7 @@ def audited_pairs():
     pairs = set()
     for name, benchmark in config["benchmarks"].items():
         runs = [run for run in config["pretrain"] if protocols_of(run)]
-        trained = {benchmark["corpus"]}.union(
-            *(config["pretrain"][run]["corpora"] for run in runs)
-        )
+        trained = {benchmark["corpus"]}.union(*(corpora_behind(run) for run in runs))
         pairs |= {
             ((corpus, split), (benchmark["corpus"], "test"))
             for corpus in trained

@@ -4,21 +4,86 @@ def runs_to_show():
     return [name for name, run in runs if not confidential(run["corpora"])]
 
 
+def methods_to_show():
+    """Return what each run is pretrained by whose images may stand in the report."""
+    return {run: config["pretrain"][run]["task"] for run in runs_to_show()}
+
+
 def run_indexes(wildcards):
     """List the shard indexes a run is trained on, in the order of its settings."""
     corpora = config["pretrain"][wildcards.run]["corpora"]
     return [f"<results>/shards/{corpus}/index.parquet" for corpus in corpora]
 
 
-def encoder_settings(wildcards):
-    """Return the settings of the run that trains an encoder, or of the control it is."""
-    return {**config["pretrain"], **config["controls"]}[wildcards.encoder]
+def corpora_behind(run):
+    """List the corpora a run is trained on, and those of the runs whose weights it starts from."""
+    settings = config["pretrain"].get(run)
+    if settings is None:
+        return []
+    return [*settings["corpora"], *corpora_behind(settings["initial"])]
+
+
+def initial_encoder(wildcards):
+    """Name the encoder whose weights a run starts from; nothing where it starts from fresh ones."""
+    initial = config["pretrain"][wildcards.run]["initial"]
+    if initial is None:
+        return {}
+    return {
+        "initial": f"<results>/encoders/{initial}/model.safetensors",
+        "initial_config": f"<results>/encoders/{initial}/config.json",
+    }
+
+
+def control_settings(wildcards):
+    """Return a control's settings without what only its model card words."""
+    control = config["controls"][wildcards.encoder]
+    return {
+        **control,
+        **{key: "" for key in ("licence", "provenance") if key in control},
+    }
+
+
+def hub_file(wildcards):
+    """Name a foreign encoder's checkpoint on the hub."""
+    control = config["controls"][wildcards.encoder]
+    return {key: control[key] for key in ("repository", "revision", "weights")}
+
+
+def control_checkpoint(wildcards):
+    """Name a foreign encoder's checkpoint, the user's own or the fetched one; nothing for other controls."""
+    control = config["controls"][wildcards.encoder]
+    if control["kind"] != "foreign":
+        return []
+    return control["file"] or f"<results>/checkpoints/{wildcards.encoder}/checkpoint"
+
+
+def networks():
+    """List the encoders that are networks."""
+    controls = config["controls"].items()
+    return [
+        *config["pretrain"],
+        *(name for name, control in controls if control["kind"] != "pixels"),
+    ]
+
+
+def run_record(wildcards):
+    """Name the record of the run that trains an encoder; nothing for controls."""
+    if wildcards.encoder not in config["pretrain"]:
+        return {}
+    return {"record": f"<results>/runs/{wildcards.encoder}/run.json"}
+
+
+def encoder_provenance(wildcards):
+    """Say what an encoder, and all whose weights are in it, were made of."""
+    provenance = provenance_of(resolved, registry, wildcards.encoder)
+    return provenance.model_dump(mode="json")
 
 
 def copied_architecture(wildcards):
     """Return the encoder settings a random control copies; none for other encoders."""
-    control = config["controls"].get(wildcards.encoder, {})
-    return config["pretrain"][control["like"]]["encoder"] if "like" in control else None
+    like = config["controls"].get(wildcards.encoder, {}).get("like")
+    shaped = {**config["pretrain"], **config["controls"]}
+    return None if like is None else shaped[like]["encoder"]
 
 
 def benchmark_features(wildcards):
@@ -91,12 +156,12 @@ def metric_records():
 
 
 def comparison_records():
-    """List the comparisons of every evaluated run with every evaluated control."""
-    runs = [run for run in config["pretrain"] if protocols_of(run)]
-    controls = [control for control in config["controls"] if protocols_of(control)]
+    """List the comparisons of every evaluated run with every evaluated control, and with the runs it is set beside."""
+    beside = config["comparisons"]
     return [
-        f"<results>/compare/{benchmark}/{run}/minus_{control}.json"
+        f"<results>/compare/{benchmark}/{run}/minus_{other}.json"
         for benchmark in config["benchmarks"]
-        for run in runs
-        for control in controls
+        for run in config["pretrain"]
+        for other in [*config["controls"], *beside.get(run, [])]
+        if protocols_of(run) and protocols_of(other)
     ]

@@ -73,7 +73,7 @@ rule compare_encoders:
     benchmark:
         "<benchmarks>/compare_encoders/{benchmark}/{encoder}/minus_{control}.jsonl"
     wildcard_constraints:
-        control="|".join(config["controls"]),
+        control="|".join([*config["controls"], *config["pretrain"]]),
     threads: 1
     resources:
         mem=growing(4, "GB"),

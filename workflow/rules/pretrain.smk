@@ -1,6 +1,7 @@
 rule pretrain_encoder:
-    """Train one masked autoencoder; a rerun continues from its last saved step."""
+    """Pretrain one encoder; a rerun continues from its last saved step."""
     input:
+        unpack(initial_encoder),
         indexes=run_indexes,
         audit=ancient("<results>/audit/leakage.json"),
     output:
@@ -37,8 +38,33 @@ rule pretrain_encoder:
         "../scripts/pretrain_encoder.py"
 
 
+rule fetch_checkpoint:
+    """Download a foreign encoder's checkpoint from the Hugging Face hub, and verify it."""
+    output:
+        checkpoint=ensure("<results>/checkpoints/{encoder}/checkpoint", non_empty=True),
+    log:
+        "<logs>/fetch_checkpoint/{encoder}.log",
+    benchmark:
+        "<benchmarks>/fetch_checkpoint/{encoder}.jsonl"
+    wildcard_constraints:
+        encoder="|".join(config["controls"]),
+    localrule: True
+    threads: 1
+    resources:
+        mem="2GB",
+        runtime="2h",
+    params:
+        hub=hub_file,
+        sha256=lookup(dpath="controls/{encoder}/sha256", within=config),
+        code=script_code("fetch_checkpoint"),
+    script:
+        "../scripts/fetch_checkpoint.py"
+
+
 rule publish_control:
-    """Publish an encoder nobody trained: what every number is compared with."""
+    """Publish an encoder that is not trained here: what every number is compared with."""
+    input:
+        checkpoint=control_checkpoint,
     output:
         encoder=ensure("<results>/encoders/{encoder}/model.safetensors", non_empty=True),
         config="<results>/encoders/{encoder}/config.json",
@@ -50,10 +76,10 @@ rule publish_control:
         encoder="|".join(config["controls"]),
     threads: 1
     resources:
-        mem="4GB",
+        mem=growing(4, "GB"),
         runtime="10m",
     params:
-        settings=lookup(dpath="controls/{encoder}", within=config),
+        settings=control_settings,
         like=copied_architecture,
         code=script_code("publish_control"),
     script:
@@ -63,7 +89,8 @@ rule publish_control:
 rule write_card:
     """Write the model card of one encoder."""
     input:
-        config="<results>/encoders/{encoder}/config.json",
+        unpack(run_record),
+        encoder="<results>/encoders/{encoder}/model.safetensors",
     output:
         card=ensure("<results>/encoders/{encoder}/README.md", non_empty=True),
     log:
@@ -76,11 +103,33 @@ rule write_card:
         mem="2GB",
         runtime="10m",
     params:
-        settings=encoder_settings,
-        like=copied_architecture,
+        provenance=encoder_provenance,
         code=script_code("write_card"),
     script:
         "../scripts/write_card.py"
+
+
+rule export_encoder:
+    """Export one encoder to ONNX, normalisation inside."""
+    input:
+        encoder="<results>/encoders/{encoder}/model.safetensors",
+        config="<results>/encoders/{encoder}/config.json",
+    output:
+        model=ensure("<results>/encoders/{encoder}/model.onnx", non_empty=True),
+    log:
+        "<logs>/export_encoder/{encoder}.log",
+    benchmark:
+        "<benchmarks>/export_encoder/{encoder}.jsonl"
+    wildcard_constraints:
+        encoder="|".join(networks()),
+    threads: 1
+    resources:
+        mem=growing(8, "GB"),
+        runtime="15m",
+    params:
+        code=script_code("export_encoder"),
+    script:
+        "../scripts/export_encoder.py"
 
 
 rule draw_curves:
@@ -110,7 +159,7 @@ rule draw_curves:
 
 
 rule draw_reconstructions:
-    """Draw validation images masked, reconstructed and as they are."""
+    """Draw validation images as a model saw them, and what it made of the rest."""
     input:
         weights="<results>/runs/{run}/model.safetensors",
         settings="<results>/runs/{run}/settings.json",
@@ -142,3 +191,9 @@ rule pretrain:
         ),
         collect("<results>/runs/{run}/curves.svg", run=config["pretrain"]),
         collect("<results>/runs/{run}/reconstructions.png", run=config["pretrain"]),
+
+
+rule export:
+    """Export every network to ONNX, for programs that know no torch."""
+    input:
+        collect("<results>/encoders/{encoder}/model.onnx", encoder=networks()),

@@ -52,6 +52,7 @@ rule render_page:
         runtime="10m",
     params:
         settings=lookup(dpath="report", within=config),
+        methods=methods_to_show(),
         template=file_digest(PAGE_TEMPLATE),
         code=script_code("render_page"),
     script:

@@ -17,6 +17,7 @@ with rule_log(snakemake.log[0], snakemake.params.confidential):
     run = Run(
         name=snakemake.wildcards.run,
         settings=parse(PretrainingSettings, snakemake.params.settings),
+        initial=Path(snakemake.input.initial).parent if snakemake.input.get("initial") else None,
         indexes={Path(index).parent.name: Path(index) for index in snakemake.input.indexes},
         code=snakemake.params.code,
         encoder_folder=Path(snakemake.output.encoder).parent,

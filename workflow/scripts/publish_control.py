@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.records.logs import rule_log
 from pipeline.settings.base import parse
+from pipeline.settings.encoder import EncoderSettings
 from pipeline.settings.encoders import ControlSettings
-from pipeline.settings.pretraining import EncoderSettings
 from pipeline.stages.publish_control import publish_control
 
 if TYPE_CHECKING:
@@ -16,5 +16,6 @@ with rule_log(snakemake.log[0]):
     publish_control(
         settings=parse(ControlSettings, snakemake.params.settings),
         like=parse(EncoderSettings | None, snakemake.params.like),
+        checkpoint=next(map(Path, snakemake.input), None),
         folder=Path(snakemake.output.encoder).parent,
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.records.logs import rule_log
 from pipeline.settings.base import parse
+from pipeline.settings.methods import MethodSettings
 from pipeline.settings.reporting import ReportSettings
 from pipeline.stages.render_report import render_report
 
@@ -16,6 +17,7 @@ with rule_log(snakemake.log[0]):
         records=[Path(record) for record in (*snakemake.input.records, *snakemake.input.comparisons)],
         curves=[Path(figure) for figure in snakemake.input.curves],
         reconstructions=[Path(figure) for figure in snakemake.input.reconstructions],
+        methods=parse(dict[str, MethodSettings], snakemake.params.methods),
         audit=Path(snakemake.input.audit),
         settings=parse(ReportSettings, snakemake.params.settings),
         page=Path(snakemake.output.page),

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.records.logs import rule_log
+from pipeline.reporting.provenance import Provenance
 from pipeline.settings.base import parse
-from pipeline.settings.encoders import ControlSettings
-from pipeline.settings.pretraining import EncoderSettings, PretrainingSettings
 from pipeline.stages.write_card import write_card
 
 if TYPE_CHECKING:
@@ -14,8 +13,8 @@ if TYPE_CHECKING:
 
 with rule_log(snakemake.log[0]):
     write_card(
-        name=snakemake.wildcards.encoder,
-        settings=parse(PretrainingSettings | ControlSettings, snakemake.params.settings),
-        like=parse(EncoderSettings | None, snakemake.params.like),
+        provenance=parse(Provenance, snakemake.params.provenance),
+        weights=Path(snakemake.input.encoder),
+        record=Path(snakemake.input.record) if snakemake.input.get("record") else None,
         card=Path(snakemake.output.card),
     )

@@ -32,7 +32,8 @@ class RunRecord(BaseModel):
     code: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Digest of the code of the stage and all it imports."""
     inputs: dict[str, str]
-    """Digest of the shard index of each corpus; an index holds the digests of its shards."""
+    """Digest of the shard index of each corpus, which holds the digests of its shards, and of the weights it started
+    from, if any."""
     images: dict[str, dict[str, int]]
     """Images of the train and val splits, by corpus."""
     quarantined: int = Field(ge=0)

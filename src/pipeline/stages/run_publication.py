@@ -13,7 +13,7 @@ from pipeline.records.digests import file_digest, settings_digest
 from pipeline.records.publish import clear_scratch, publish_bytes, publish_json, publish_text
 from pipeline.records.runs import RunRecord
 from pipeline.stages.training_run import Run
-from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
+from pipeline.tasks.pretraining import PretrainingTask
 
 FULL_WEIGHTS = "model.safetensors"
 RESOLVED_SETTINGS = "settings.json"
@@ -38,7 +38,7 @@ class Outcome:
     """Hardware and software of the life of the run that took the last step: fields of its record."""
 
 
-def publish_run(run: Run, task: MaskedAutoencoding, outcome: Outcome, history: Path) -> None:
+def publish_run(run: Run, task: PretrainingTask, outcome: Outcome, history: Path) -> None:
     """Publish a run, each file whole or not at all; the record comes after all that it names."""
     for folder in (run.run_folder, run.encoder_folder):
         clear_scratch(folder)
@@ -46,7 +46,7 @@ def publish_run(run: Run, task: MaskedAutoencoding, outcome: Outcome, history: P
     weights = {name: tensor.contiguous() for name, tensor in task.model.state_dict().items()}
     publish_bytes(run.run_folder / FULL_WEIGHTS, safetensors.torch.save(weights))
     publish_json(run.run_folder / RESOLVED_SETTINGS, run.settings.model_dump(mode="json"))
-    save_encoder(run.encoder_folder, task.model.encoder, run.settings.encoder, outcome.quarantine.count)
+    save_encoder(run.encoder_folder, task.encoder, run.settings.encoder, outcome.quarantine.count)
     publish_bytes(run.run_folder / QUARANTINE, outcome.quarantine.content())
     publish_bytes(run.run_folder / HISTORY, history.read_bytes())
     publish_text(run.run_folder / RUN_RECORD, _record(run, outcome).model_dump_json(indent=2) + "\n")

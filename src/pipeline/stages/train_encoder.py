@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from pipeline.models.initial import start_from
 from pipeline.records.events import EventLog
 from pipeline.records.logs import rule_log
 from pipeline.records.runs import BatchRecord
@@ -19,7 +20,8 @@ from pipeline.shards.jpeg import DECODER
 from pipeline.stages.run_data import RunSamples, batches_of, opened_samples, own_quarantine, whole_quarantine
 from pipeline.stages.run_publication import HISTORY, Outcome, publish_run
 from pipeline.stages.training_run import Run, fingerprint, recipe_of
-from pipeline.tasks.masked_autoencoding import MaskedAutoencoding
+from pipeline.tasks.methods import build_task
+from pipeline.tasks.pretraining import PretrainingTask
 from pipeline.training.batching import BatchPlan, plan_batch
 from pipeline.training.device import describe_device, prepare_device
 from pipeline.training.group import Group, joined
@@ -52,7 +54,7 @@ def train_encoder(run: Run, group: Group) -> None:
     place = _place(run, group, inputs)
     with place.states.owned() if group.is_first else nullcontext():
         (continues,) = group.any(place.states.has_any())
-        task = MaskedAutoencoding(run.settings).to(place.device)
+        task = _beginning(run).to(place.device)
         with opened_samples(run, own_quarantine(run, place.states.folder, group, continues)) as samples:
             log.info("run %s: images %s", run.name, samples.images)
             steps, origin = _train(run, place, task, samples, started)
@@ -68,6 +70,14 @@ def train_encoder(run: Run, group: Group) -> None:
             place.states.retire()
 
 
+def _beginning(run: Run) -> PretrainingTask:
+    """Return the run's task as it is before the first step."""
+    task = build_task(run.settings)
+    if run.initial is not None:
+        start_from(task.encoder, run.settings.encoder, run.initial)
+    return task
+
+
 def _place(run: Run, group: Group, inputs: dict[str, str]) -> _Place:
     recipe = recipe_of(run, inputs)
     threads = max(1, run.hardware.threads // processes_per_node(run.hardware))
@@ -80,7 +90,7 @@ def _place(run: Run, group: Group, inputs: dict[str, str]) -> _Place:
 
 
 def _train(
-    run: Run, place: _Place, task: MaskedAutoencoding, samples: RunSamples, started: float
+    run: Run, place: _Place, task: PretrainingTask, samples: RunSamples, started: float
 ) -> tuple[int, Mapping[str, Any]]:
     """Train to the end and return the steps taken and where the last was, or end this try once its state is saved."""
     # One process watches the clock for all, so that SLURM is asked once.

@@ -4,10 +4,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.models.encoder_folder import WEIGHTS
 from pipeline.records.digests import file_digest, settings_digest
 from pipeline.settings.hardware import Hardware
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.shards.jpeg import DECODER
+
+INITIAL = "initial encoder"
+"""Name of the initial weights among the inputs of a run; no corpus has a name with a blank."""
 
 _LETTERS = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
 
@@ -23,6 +27,8 @@ class Run(BaseModel):
     """What is learnt, and how."""
     indexes: dict[str, Path]
     """Shard index of each corpus of the mix."""
+    initial: Path | None = None
+    """Folder of the encoder whose weights the run starts from; none for fresh weights."""
     code: str
     """Digest of the stage's code."""
     encoder_folder: Path
@@ -42,8 +48,9 @@ class Run(BaseModel):
         return self.run_folder / "state"
 
     def input_digests(self) -> dict[str, str]:
-        """Return the digest of each corpus's shard index; an index holds the digests of its shards."""
-        return {corpus: file_digest(index) for corpus, index in self.indexes.items()}
+        """Return the digest of each corpus's shard index, which holds those of its shards, and of initial weights."""
+        indexes = {corpus: file_digest(index) for corpus, index in self.indexes.items()}
+        return indexes if self.initial is None else indexes | {INITIAL: file_digest(self.initial / WEIGHTS)}
 
 
 def recipe_of(run: Run, inputs: dict[str, str]) -> dict[str, object]:
