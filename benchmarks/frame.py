@@ -17,7 +17,7 @@ from pipeline.records.publish import publish_json
 from pipeline.records.versions import EVALUATION_PACKAGES, TRAINING_PACKAGES, machine, package_versions
 
 RESULTS = Path("results/bench")
-PEERS = ("lightning", "litdata", "pillow", "scikit-image", "scikit-learn", "torchvision", "webdataset")
+PEERS = ("lightning", "litdata", "pillow", "scikit-image", "scikit-learn", "torchvision", "transformers", "webdataset")
 PACKAGES = sorted({*TRAINING_PACKAGES, *EVALUATION_PACKAGES, *PEERS})
 
 Task = Callable[[], object]

@@ -17,7 +17,7 @@ def batch() -> ImageBatch:
     """Return six smooth images of 36 by 42 pixels."""
     coarse = torch.rand(6, 1, 6, 7, generator=torch.Generator().manual_seed(0))
     pixels = (functional.interpolate(coarse, size=(36, 42), mode="bilinear") * 255).byte()
-    return ImageBatch(Planes.of(pixels), np.zeros(6, np.int64), np.arange(6))
+    return ImageBatch(Planes.of(pixels), np.zeros(6, np.int64), np.arange(6), np.zeros(6, np.int64))
 
 
 def test_masks_belong_to_images_not_to_batches(batch: ImageBatch) -> None:
@@ -56,11 +56,37 @@ def test_normalised_targets_do_not_see_brightness_and_contrast(
     )
 
 
+def test_normalised_targets_have_mean_0_and_variance_1_in_each_patch(
+    batch: ImageBatch, small_run: PretrainingSettings
+) -> None:
+    norm_pix = small_run.model_copy(update={"task": small_run.task.model_copy(update={"norm_pix": True})})
+    task = MaskedAutoencoding(norm_pix)
+    prediction = task.predict_fixed(batch)
+    target = prediction.target.double().numpy()
+    mean, std = target.mean(-1, keepdims=True), target.std(-1, keepdims=True, ddof=1)
+    expected = np.mean((prediction.predicted.detach().numpy() - (target - mean) / std) ** 2)
+    np.testing.assert_allclose(float(task.reconstruction_loss(prediction).detach()), expected, rtol=1e-3)
+
+
+def test_training_predicts_the_kept_share_and_validation_all_that_is_hidden(
+    batch: ImageBatch, small_run: PretrainingSettings
+) -> None:
+    cross = small_run.task.model_copy(update={"decoder": "cross", "kept_ratio": 0.25})
+    task = MaskedAutoencoding(small_run.model_copy(update={"task": cross}))
+    asked: list[int] = []
+    task.model.decoder.register_forward_hook(lambda _, inputs, __: asked.append(inputs[2].shape[1]))
+    loss = task(batch)["loss"]
+    loss.backward()  # type: ignore[no-untyped-call]
+    task.validate(batch)
+    assert asked == [3, 12]  # of 16 patches, 4 are visible
+    assert task.encoder.blocks[0].attn.qkv.weight.grad.any()
+
+
 def test_pictures_show_the_original_where_it_was_seen(batch: ImageBatch, small_run: PretrainingSettings) -> None:
     pictures = reconstruct(MaskedAutoencoding(small_run), batch)
     assert pictures.original.shape == (6, 32, 32)
     seen = ~np.isnan(pictures.masked)
     assert seen.mean() == 0.25
-    np.testing.assert_array_equal(pictures.reconstructed[seen], pictures.original[seen])
+    np.testing.assert_allclose(pictures.reconstructed[seen], pictures.original[seen], atol=1e-6)
     assert not np.isnan(pictures.reconstructed).any()
     assert not np.array_equal(pictures.reconstructed[~seen], pictures.original[~seen])

@@ -24,6 +24,12 @@ def to_images(patches: Tensor, patch_size: int, channels: int) -> Tensor:
     return tiles.permute(0, 5, 1, 3, 2, 4).reshape(batch, channels, side, side)
 
 
+def take(sequence: Tensor, places: Tensor) -> Tensor:
+    """Pick tokens: of [B, N, D], or of [1, N, D] that all images share, those at places [B, K], as [B, K, D]."""
+    shared = sequence.expand(places.shape[0], -1, -1)
+    return shared.gather(1, places.unsqueeze(-1).expand(-1, -1, sequence.shape[-1]))
+
+
 def sincos_positions(dim: int, rows: int) -> Tensor:
     """Return the fixed 2-D sine-cosine embedding [1, 1 + rows * rows, dim]; the class token's row is 0.
 

@@ -1,0 +1,1 @@
+"""What the benchmarks of masked autoencoding compare: training steps of ours and of Hugging Face's."""
