@@ -43,6 +43,7 @@ def phantom_batch() -> ImageBatch:
         images=Planes.of(torch.from_numpy(shot.image)[None, None].expand(DRAWS, -1, -1, -1)),
         epochs=np.zeros(DRAWS, np.int64),
         indices=np.arange(DRAWS),
+        corpora=np.zeros(DRAWS, np.int64),
         masks=Planes.of(masks.expand(DRAWS, -1, -1, -1)),
         boxes=Boxes(torch.tensor([corners] * DRAWS).float(), torch.arange(DRAWS), ("heart",) * DRAWS),
     )
