@@ -58,7 +58,7 @@ def test_a_second_run_does_nothing(finished: WorkflowCopy) -> None:
 def test_the_leaderboard_has_every_number_beside_its_controls(finished: WorkflowCopy) -> None:
     with (finished.folder / "results/report/leaderboard.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    header = "benchmark,encoder,protocol,fraction,seed,metric,value,low,high,n,n_patients,quarantined,record"
+    header = "benchmark,encoder,protocol,fraction,seed,metric,value,low,high,n,n_patients,quarantined,record,control"
     assert ",".join(rows[0]) == header
     for benchmark in SMALL["benchmarks"]:
         assert {row["encoder"] for row in rows if row["benchmark"] == benchmark} == {"small", "random", "pixels"}

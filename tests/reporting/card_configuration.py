@@ -48,6 +48,7 @@ CONFIG = resolve(
             "after_private": run(["nih"], initial="private"),
             "gaze": run(["readers"], {"kind": "cxr_mim", "taps": [0, 1], "scales": [2, 1]}, initial="imagenet"),
             "owned": run(["own"]),
+            "after_xrays": run(["nih"], initial="xrays"),
         },
         "controls": {
             "random": {"kind": "random", "like": "synthetic"},
@@ -55,6 +56,7 @@ CONFIG = resolve(
             "pixels": {"kind": "pixels", "side": 16},
             "imagenet": FOREIGN | {"repository": "timm/vit_tiny", "revision": "abc"},
             "copied": FOREIGN | {"file": "/home/somebody/private/checkpoint-799.pth", "format": "mae"},
+            "xrays": FOREIGN | {"file": "/home/somebody/private/xrays.pth", "trained_on": ["mimic"]},
         },
         "protocols": {},
         "benchmarks": {},

@@ -9,10 +9,17 @@ import pytest
 
 from pipeline.records.errors import UserError
 from pipeline.records.metrics import Digests, MetricRecord, MetricValue, write_metric_record
-from pipeline.reporting.leaderboard import LeaderboardRow, collect_rows, format_leaderboard, write_leaderboard
+from pipeline.reporting.leaderboard import (
+    LeaderboardRow,
+    collect_rows,
+    format_leaderboard,
+    read_leaderboard,
+    write_leaderboard,
+)
 
 DIGESTS = Digests(**{name: f"{place:064x}" for place, name in enumerate(Digests.model_fields)})
-HEADER = "benchmark,encoder,protocol,fraction,seed,metric,value,low,high,n,n_patients,quarantined,record"
+KINDS = {"untrained": "random", "shrunk": "pixels", "photographs": "foreign"}
+HEADER = "benchmark,encoder,protocol,fraction,seed,metric,value,low,high,n,n_patients,quarantined,record,control"
 
 
 def made_up_record(benchmark: str, encoder: str, auroc: float, kind: str = "metrics") -> MetricRecord:
@@ -69,7 +76,7 @@ def write_records(root: Path, *records: MetricRecord) -> list[Path]:
 
 def test_the_csv_has_exactly_the_promised_columns_and_every_number_in_full(tmp_path: Path) -> None:
     paths = write_records(tmp_path, made_up_record("findings", "mae", 0.1 + 0.2 + 0.4))
-    write_leaderboard(tmp_path / "leaderboard.csv", collect_rows(paths, tmp_path))
+    write_leaderboard(tmp_path / "leaderboard.csv", collect_rows(paths, tmp_path, KINDS))
     lines = (tmp_path / "leaderboard.csv").read_text().splitlines()
     assert lines[0] == HEADER
     table = {line["metric"]: line for line in csv.DictReader(lines)}
@@ -83,15 +90,15 @@ def test_the_csv_has_exactly_the_promised_columns_and_every_number_in_full(tmp_p
 def test_the_order_of_the_records_does_not_matter(tmp_path: Path) -> None:
     names = [(benchmark, encoder) for benchmark in ("b", "a") for encoder in ("random", "mae", "distilled")]
     paths = write_records(tmp_path, *(made_up_record(*name, 0.7) for name in names))
-    expected = collect_rows(paths, tmp_path)
+    expected = collect_rows(paths, tmp_path, KINDS)
     assert [row[:6] for row in expected] == sorted(row[:6] for row in expected)
     for seed in range(5):
-        assert collect_rows(random.Random(seed).sample(paths, len(paths)), tmp_path) == expected  # noqa: S311
+        assert collect_rows(random.Random(seed).sample(paths, len(paths)), tmp_path, KINDS) == expected  # noqa: S311
 
 
 def test_comparisons_are_no_rows(tmp_path: Path) -> None:
     paths = write_records(tmp_path, made_up_record("findings", "mae", 0.1, kind="comparison"))
-    assert collect_rows(paths, tmp_path) == []
+    assert collect_rows(paths, tmp_path, KINDS) == []
 
 
 def test_a_broken_record_names_its_file_and_the_field(tmp_path: Path) -> None:
@@ -100,7 +107,7 @@ def test_a_broken_record_names_its_file_and_the_field(tmp_path: Path) -> None:
     content["values"][2]["n"] = 0
     path.write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"mae/linear\.json.*values\.2\.n"):
-        collect_rows([path], tmp_path)
+        collect_rows([path], tmp_path, KINDS)
 
 
 def test_the_same_number_from_two_records_is_refused(tmp_path: Path) -> None:
@@ -108,28 +115,49 @@ def test_the_same_number_from_two_records_is_refused(tmp_path: Path) -> None:
     copy = path.with_name("copy.json")
     copy.write_bytes(path.read_bytes())
     with pytest.raises(UserError, match=r"copy\.json and .*linear\.json both state auprc of mae"):
-        collect_rows([path, copy], tmp_path)
+        collect_rows([path, copy], tmp_path, KINDS)
 
 
 def test_a_record_outside_the_results_is_refused(tmp_path: Path) -> None:
     (path,) = write_records(tmp_path / "elsewhere", made_up_record("findings", "mae", 0.7))
     with pytest.raises(UserError, match="not inside"):
-        collect_rows([path], tmp_path / "results")
+        collect_rows([path], tmp_path / "results", KINDS)
 
 
 def test_the_terminal_table_marks_the_best_and_puts_controls_last(tmp_path: Path) -> None:
-    records = [made_up_record("findings", name, value) for name, value in [("random", 0.6), ("mae", 0.8)]]
-    _, table = format_leaderboard(collect_rows(write_records(tmp_path, *records), tmp_path)).split("\n\n")
+    records = [made_up_record("findings", name, value) for name, value in [("shrunk", 0.6), ("vit", 0.8)]]
+    _, table = format_leaderboard(collect_rows(write_records(tmp_path, *records), tmp_path, KINDS)).split("\n\n")
     header, line = table.splitlines()
-    assert header.split() == ["benchmark", "mae", "random"]
+    assert header.split() == ["benchmark", "vit", "[shrunk]"]
     assert line.split() == ["findings", "*0.800", ".767-.833", "0.600", ".567-.633"]
+
+
+def test_the_csv_alone_tells_controls_from_runs_whatever_their_names(tmp_path: Path) -> None:
+    names = ["photographs", "random_crops_mae", "untrained", "zoomed"]
+    records = [made_up_record("findings", name, 0.7) for name in names]
+    rows = collect_rows(write_records(tmp_path, *records), tmp_path, KINDS)
+    write_leaderboard(tmp_path / "leaderboard.csv", rows)
+    read = read_leaderboard(tmp_path / "leaderboard.csv")
+    assert read == rows
+    assert {row.encoder: row.control for row in read if row.control} == {
+        "photographs": "foreign",
+        "untrained": "random",
+    }
+    header = format_leaderboard(read).split("\n\n")[1].splitlines()[0]
+    assert header.split() == ["benchmark", "random_crops_mae", "zoomed", "[photographs]", "[untrained]"]
+
+
+def test_a_control_under_two_protocols_is_still_one() -> None:
+    scores = ("auroc", 0.7, 0.6, 0.8, 9, 9, 0, "r", "pixels")
+    rows = [LeaderboardRow("findings", "shrunk", protocol, 1.0, 0, *scores) for protocol in ("linear", "mlp")]
+    assert "[shrunk (linear)]" in format_leaderboard(rows)
 
 
 def test_the_terminal_table_says_what_differs_and_shows_what_is_missing() -> None:
     rows = [
-        LeaderboardRow("findings", "mae", "linear", 0.025, 0, "auroc", 0.7, 0.6, 0.8, 9, 9, 0, "a"),
-        LeaderboardRow("findings", "mae", "linear", 1.0, 0, "auroc", 0.8, 0.7, 1.0, 9, 9, 0, "b"),
-        LeaderboardRow("findings", "raw", "linear", 1.0, 0, "auroc", 0.8, 0.7, 1.0, 9, 9, 0, "c"),
+        LeaderboardRow("findings", "mae", "linear", 0.025, 0, "auroc", 0.7, 0.6, 0.8, 9, 9, 0, "a", ""),
+        LeaderboardRow("findings", "mae", "linear", 1.0, 0, "auroc", 0.8, 0.7, 1.0, 9, 9, 0, "b", ""),
+        LeaderboardRow("findings", "raw", "linear", 1.0, 0, "auroc", 0.8, 0.7, 1.0, 9, 9, 0, "c", ""),
     ]
     _, _, _, few, all_patients = format_leaderboard(rows).splitlines()
     assert few.split() == ["findings", "2.5%", "*0.700", ".600-.800", "-"]
@@ -139,7 +167,7 @@ def test_the_terminal_table_says_what_differs_and_shows_what_is_missing() -> Non
 @pytest.mark.parametrize("encoders", [1, 5, 9])
 def test_the_terminal_table_stays_within_its_width_and_shows_every_encoder(encoders: int) -> None:
     rows = [
-        LeaderboardRow("findings", f"encoder_{k}", "linear", 1.0, 0, "auroc", k / 10, 0.0, 1.0, 9, 9, 0, "r")
+        LeaderboardRow("findings", f"encoder_{k}", "linear", 1.0, 0, "auroc", k / 10, 0.0, 1.0, 9, 9, 0, "r", "")
         for k in range(encoders)
     ]
     text = format_leaderboard(rows)

@@ -14,6 +14,13 @@ def test_an_encoder_is_bound_by_the_data_of_all_whose_weights_are_in_it() -> Non
     assert set(heir.releases(bound=False)) == {"nih_cxr14_samples"}
 
 
+def test_an_encoder_is_bound_by_the_data_that_others_are_known_to_have_trained_it_on() -> None:
+    assert provenance("xrays").bound == ["mimic"]
+    assert provenance("after_xrays").bound == ["mimic"]
+    assert list(provenance("after_xrays").corpora) == ["nih", "mimic"]
+    assert provenance("imagenet").corpora == {}
+
+
 def test_a_corpus_is_bound_by_those_it_borrows_images_of() -> None:
     readers = provenance("gaze").corpora["readers"]
     assert set(readers.releases) == {"reflacx", "mimic_cxr_jpg"}

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,7 @@ def test_no_card_names_a_place_on_somebodys_machine(name: str) -> None:
 
 
 def test_weights_learnt_from_credentialed_data_say_that_the_agreement_applies() -> None:
-    for name in ("private", "after_private", "gaze"):
+    for name in ("private", "after_private", "gaze", "xrays", "after_xrays"):
         assert "Sharing may be restricted" in card(name)
         assert "PhysioNet Credentialed Health Data License 1.5.0; credentialed access" in card(name)
         assert head(name)["license"] == "other"
@@ -142,6 +144,25 @@ def test_a_foreign_encoder_tells_its_terms_file_and_digests() -> None:
     assert head("copied")["license"] == "other"
 
 
+def test_what_others_are_known_to_have_trained_on_is_told() -> None:
+    assert "Of the corpora here, it was trained on `mimic`. From the file `xrays.pth`" in card("xrays")
+    assert "Of the corpora here" not in card("imagenet")
+
+
+def test_only_encoders_known_to_be_trained_on_x_rays_are_tagged_so() -> None:
+    tagged = {name for name in ENCODERS if {"chest-x-ray", "radiology"} & set(head(name)["tags"])}
+    assert tagged == {*CONFIG.pretrain, "xrays"}
+
+
+def test_limits_fit_the_kind_of_encoder() -> None:
+    assert "traces of single training images" in card("private")
+    assert "nothing was learnt" in card("random")
+    assert "traces of single training images" not in card("random")
+    for name in ("imagenet", "random"):
+        assert "whoever was rare or missing there" not in card(name)
+    assert "their publisher has to say" in card("imagenet")
+
+
 @pytest.fixture(params=[{}, IMAGENET_NUMBERS], ids=["one channel", "three channels"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Publish an encoder, its ONNX file and its card in one folder, and an image beside them."""
@@ -156,10 +177,26 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_code_of_a_card_runs_and_its_three_ways_give_equal_features(folder: Path) -> None:
+def code_blocks(folder: Path) -> list[str]:
+    """Return the card's code with its paths put in: how an image is read, then each way to its features."""
     text = (folder / "README.md").read_text()
     text = text.replace("PATH_OF_THIS_FOLDER", str(folder)).replace("PATH_OF_AN_IMAGE", str(folder / "image.png"))
-    reading, *ways = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_timm_code_of_a_card_runs_where_nothing_of_ours_is_loaded(folder: Path) -> None:
+    reading, timm, *_ = code_blocks(folder)
+    code = f"{reading}{timm}print(*class_token.shape, *patch_mean.shape)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
+    if "operator torchvision::nms does not exist" in ran.stderr:
+        assert "`torchvision::nms`" in (folder / "README.md").read_text()
+        pytest.skip("torch and torchvision are of different builds here, so timm cannot be imported; the card says so")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == ["1", "24"] * 2
+
+
+def test_the_code_of_a_card_runs_and_its_three_ways_give_equal_features(folder: Path) -> None:
+    reading, *ways = code_blocks(folder)
     features = []
     for way in ways:
         names: dict[str, Any] = {}

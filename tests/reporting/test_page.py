@@ -13,6 +13,7 @@ from pipeline.reporting.leaderboard import collect_rows
 from pipeline.reporting.page import Figure, render_page, verdict
 
 DIGESTS = Digests(**{name: f"{place + 11:064x}" for place, name in enumerate(Digests.model_fields)})
+KINDS = {"random": "random", "pixels": "pixels", "others_vit": "foreign", "second_random": "random"}
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
     "3a7e9b550000000a49444154789c63f80f00010101001bb6ee560000000049454e44ae426082"
@@ -85,6 +86,11 @@ def made_up_record(encoder: str, values: list[MetricValue], control: str | None 
     )
 
 
+def write(results: Path, record: MetricRecord) -> None:
+    name = f"linear-{record.control}" if record.control else "linear"
+    write_metric_record(results / "evaluate" / record.benchmark / record.encoder / f"{name}.json", record)
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     for place, encoder in enumerate(["mae", "random", "pixels"]):
@@ -94,11 +100,9 @@ def results(tmp_path: Path) -> Path:
                 (metric, target) for metric in ("auroc", "auprc") for target in ("edema <&>", "macro")
             )
         ]
-        record = made_up_record(encoder, values)
-        write_metric_record(tmp_path / "evaluate" / "findings" / encoder / "linear.json", record)
+        write(tmp_path, made_up_record(encoder, values))
     differences = [made_up_value("auroc", "macro", 0.1), made_up_value("auroc", "edema <&>", -0.001)]
-    record = made_up_record("mae", differences, control="random")
-    write_metric_record(tmp_path / "evaluate" / "findings" / "mae" / "linear-random.json", record)
+    write(tmp_path, made_up_record("mae", differences, control="random"))
     (tmp_path / "pixel.png").write_bytes(PIXEL)
     return tmp_path
 
@@ -106,14 +110,14 @@ def results(tmp_path: Path) -> Path:
 def page_of(results: Path, name: str = "index.html") -> str:
     figures = [Figure(results / "pixel.png", "Loss of mae", "One gray pixel.")]
     path = results / "report" / name
-    render_page(path, list(results.glob("evaluate/**/*.json")), figures, results, "A & B", notice="Synthetic.")
+    render_page(path, list(results.glob("evaluate/**/*.json")), figures, results, "A & B", KINDS, notice="Synthetic.")
     return path.read_text()
 
 
 def test_the_page_holds_every_number_of_the_leaderboard_and_every_record_path(results: Path) -> None:
     page = page_of(results)
     paths = sorted(results.glob("evaluate/**/*.json"))
-    rows = collect_rows(paths, results)
+    rows = collect_rows(paths, results, KINDS)
     assert len(rows) == 12
     shown = dict(re.findall(r'<data value="([^"]+)">([^<]+)</data>', page))
     for row in rows:
@@ -194,7 +198,41 @@ def test_each_comparison_is_worded_by_its_own_interval(results: Path) -> None:
 def test_only_the_controls_that_ran_are_explained(results: Path) -> None:
     page = page_of(results)
     assert "no network at all" in page
-    assert "trained on photographs" not in page
+    assert "trained by others" not in page
+    assert "does not beat random and pixels shows no gain" in page
+    write(results, made_up_record("others_vit", [made_up_value("auroc", "macro", 0.9)]))
+    page = page_of(results)
+    assert '<em class="control">others_vit</em> was trained by others; its model card says by whom' in page
+    assert "does not beat random and pixels shows no gain" in page
+
+
+def test_a_control_is_what_the_configuration_calls_one_whatever_its_name(results: Path) -> None:
+    for encoder in ("imagenet_mae", "others_vit"):
+        write(results, made_up_record(encoder, [made_up_value("auroc", "macro", 0.9)]))
+    header = page_of(results).split('<table class="leaderboard">')[1]
+    assert re.findall(r'<th scope="col"( class="control")?>(\w+)</th>', header)[1:6] == [
+        ("", "imagenet_mae"),
+        ("", "mae"),
+        *((' class="control"', name) for name in ("others_vit", "pixels", "random")),
+    ]
+
+
+def test_only_controls_are_shown_as_such_in_comparisons(results: Path) -> None:
+    write(results, made_up_record("mae", [made_up_value("auroc", "macro", 0.1)], control="cxr_mim"))
+    page = page_of(results)
+    assert ">mae − cxr_mim<small>" in page
+    assert '>mae − <span class="control">random</span><small>' in page
+
+
+def test_a_comparison_across_protocols_names_both(results: Path) -> None:
+    record = made_up_record("mae", [made_up_value("auroc", "macro", 0.1)], control="pixels")
+    write(results, record.model_copy(update={"control_protocol": "shallow"}))
+    same = made_up_record("mae", [made_up_value("auroc", "macro", 0.1)], control="random")
+    write(results, same.model_copy(update={"control_protocol": "linear"}))
+    page = page_of(results)
+    assert page.count("linear − shallow, 50") == 1
+    assert "mae − pixels <small>linear − shallow</small>" in page
+    assert "linear − linear" not in page
 
 
 def test_without_comparisons_nothing_points_to_them(results: Path) -> None:
@@ -207,7 +245,7 @@ def test_without_comparisons_nothing_points_to_them(results: Path) -> None:
 def test_samples_that_were_set_aside_in_training_are_stated_beside_the_leaderboard(results: Path) -> None:
     assert "damaged samples" not in page_of(results)
     record = made_up_record("mae", [made_up_value("auroc", "macro", 0.9)]).model_copy(update={"quarantined": 13})
-    write_metric_record(results / "evaluate" / "findings" / "mae" / "linear.json", record)
+    write(results, record)
     assert "mae was trained without 13 damaged samples that were set aside" in page_of(results)
 
 
@@ -216,7 +254,7 @@ def test_equal_records_give_equal_bytes(results: Path) -> None:
 
 
 def test_a_page_without_records_says_so(tmp_path: Path) -> None:
-    render_page(tmp_path / "index.html", [], [], tmp_path, "Empty")
+    render_page(tmp_path / "index.html", [], [], tmp_path, "Empty", {})
     assert "No record of a macro AUROC was given." in (tmp_path / "index.html").read_text()
 
 
@@ -237,10 +275,19 @@ def test_the_audit_is_shown_with_reasons_and_without_naming_images(results: Path
     )
     audit = results / "leakage.json"
     write_audit(audit, AuditRecord(clean=False, near_identical_distance=31, compared=(overlap,)))
-    render_page(results / "index.html", [], [], results, "Audited", audit=audit)
+    render_page(results / "index.html", [], [], results, "Audited", {}, audit=audit)
     page = (results / "index.html").read_text()
+    assert "Not audited" not in page
     row = page[page.index("a/train") : page.index("</tr>", page.index("a/train"))]
     assert re.findall(r'<td class="amount">([^<]*)</td>', row) == ["–", "–", "0", "3"]
     assert "near-identical images: drawn &amp; known" in row
     assert "a_key" not in page
     assert Tags(page).open == []
+
+
+def test_the_audit_names_the_encoders_whose_training_images_nobody_here_knows(results: Path) -> None:
+    audit = results / "leakage.json"
+    write_audit(audit, AuditRecord(clean=True, near_identical_distance=31, compared=()))
+    render_page(results / "index.html", [], [], results, "Audited", KINDS, audit=audit, unaudited=["a_vit", "b_vit"])
+    page = (results / "index.html").read_text()
+    assert "Not audited is what others trained a_vit, b_vit on: the configuration names no corpus for it." in page

@@ -67,6 +67,24 @@ def test_an_encoder_that_cannot_be_is_refused(encoder: dict[str, object], senten
         EncoderSettings.model_validate(encoder)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "patch_size", "image_size", "blocks"),
+    [
+        ("vit_huge_patch14_224", 14, 224, 32),
+        ("vit_small_patch16_384", 16, 384, 12),
+        ("vit_base_patch16_rope_224", 16, 224, None),
+        ("vit_small_patch16_36x1_224", 16, 224, None),
+    ],
+)
+def test_sizes_that_are_not_given_are_those_of_the_name(
+    architecture: str, patch_size: int, image_size: int, blocks: int | None
+) -> None:
+    named = EncoderSettings(architecture=architecture)
+    assert (named.patch_size, named.image_size, named.blocks) == (patch_size, image_size, blocks)
+    chosen = EncoderSettings(architecture=architecture, patch_size=8, image_size=64, depth=3)
+    assert (chosen.patch_size, chosen.image_size, chosen.blocks) == (8, 64, 3)
+
+
 def test_rows_of_patches_fill_the_image() -> None:
     assert EncoderSettings().rows == 14
     assert EncoderSettings(image_size=64, patch_size=8).rows == 8
@@ -95,7 +113,9 @@ def test_a_foreign_checkpoint_says_what_it_is(missing: str) -> None:
 
 def test_a_run_may_start_from_a_foreign_encoder_a_random_one_or_another_run() -> None:
     for start in ("foreign", "random", "mae_demo"):
-        config = resolve(changed(controls__foreign=FOREIGN, pretrain__cxr_mim_demo__initial=start))
+        shape = changed()["pretrain"]["cxr_mim_demo"]["encoder"]
+        foreign = FOREIGN | {"encoder": shape | {"channels": 3}}
+        config = resolve(changed(controls__foreign=foreign, pretrain__cxr_mim_demo__initial=start))
         assert config.pretrain["cxr_mim_demo"].initial == start
 
 
@@ -145,6 +165,18 @@ def test_a_random_control_may_have_the_shape_of_a_foreign_encoder() -> None:
         (
             {"comparisons__cxr_mim_demo": ["pixels"]},
             "comparisons.cxr_mim_demo: there is no other run 'pixels'",
+        ),
+        (
+            {"comparisons__cxr_mim_demo": ["mae_demo", "mae_demo"]},
+            "comparisons.cxr_mim_demo names a run twice",
+        ),
+        (
+            {"protocols__linear_probe__encoders": ["mae_demo", "cxr_mim_demo", "random"]},
+            "comparisons.cxr_mim_demo: no protocol evaluates both 'cxr_mim_demo' and 'cxr_mim_random_demo'; add them",
+        ),
+        (
+            {"pretrain__cxr_mim_demo__encoder": DEMO["pretrain"]["cxr_mim_demo"]["encoder"] | {"width": 64}},
+            "pretrain.cxr_mim_demo.initial: 'mae_demo' has width 128, the run's own encoder 64; make them equal",
         ),
     ],
 )

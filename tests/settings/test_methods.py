@@ -91,6 +91,11 @@ def test_gaze_maps_are_read_only_where_something_uses_them(masking: str, weighti
             "scale 0.5 does not cut 7 rows of patches of 8 pixels into whole cells",
         ),
         ({"kind": "cxr_mim"}, SIDES, "taps [1, 3, 9, 11] do not end with block 5, the encoder's last"),
+        (
+            {"kind": "cxr_mim"},
+            {"architecture": "vit_large_patch16_224"},
+            "taps [1, 3, 9, 11] do not end with block 23, the encoder's last",
+        ),
         ({"kind": "cxr_mim", "taps": [0, 1, 2, 3]}, SIDES, "taps [0, 1, 2, 3] do not end with block 5"),
     ],
 )

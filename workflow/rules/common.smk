@@ -32,10 +32,15 @@ except UserError as error:
 # No Python, so no code digest sees it.
 PAGE_TEMPLATE = module_file("pipeline.reporting").with_name("page.html")
 
-SCRIPTS = Path(workflow.basedir).resolve()
-SCRIPTS = (
-    SCRIPTS.parent if SCRIPTS.name == "workflow" else SCRIPTS
-) / "workflow/scripts"
+# The folder of either Snakefile: the root's, or the one in `workflow`.
+SCRIPTS = next(
+    folder
+    for folder in (
+        Path(workflow.basedir).resolve() / "workflow/scripts",
+        Path(workflow.basedir).resolve() / "scripts",
+    )
+    if folder.is_dir()
+)
 
 
 def script_code(name, modules=()):

@@ -136,8 +136,8 @@ def audited_pairs():
     """List every pair of a trained and a tested (corpus, split) that one number brings together."""
     pairs = set()
     for name, benchmark in config["benchmarks"].items():
-        runs = [run for run in config["pretrain"] if protocols_of(run)]
-        trained = {benchmark["corpus"]}.union(*(corpora_behind(run) for run in runs))
+        encoders = filter(protocols_of, [*config["pretrain"], *config["controls"]])
+        trained = {benchmark["corpus"]}.union(*map(corpora_behind, encoders))
         pairs |= {
             ((corpus, split), (benchmark["corpus"], "test"))
             for corpus in trained

@@ -15,12 +15,12 @@ def run_indexes(wildcards):
     return [f"<results>/shards/{corpus}/index.parquet" for corpus in corpora]
 
 
-def corpora_behind(run):
-    """List the corpora a run is trained on, and those of the runs whose weights it starts from."""
-    settings = config["pretrain"].get(run)
-    if settings is None:
-        return []
-    return [*settings["corpora"], *corpora_behind(settings["initial"])]
+def corpora_behind(encoder):
+    """List the corpora an encoder was trained on, here or by others, and those of the encoders it starts from."""
+    if encoder in config["pretrain"]:
+        run = config["pretrain"][encoder]
+        return [*run["corpora"], *corpora_behind(run["initial"])]
+    return config["controls"].get(encoder, {}).get("trained_on", [])
 
 
 def initial_encoder(wildcards):
@@ -34,13 +34,23 @@ def initial_encoder(wildcards):
     }
 
 
+def control_kinds():
+    """Return what kind of control each encoder is that is not trained here."""
+    return {name: control["kind"] for name, control in config["controls"].items()}
+
+
 def control_settings(wildcards):
-    """Return a control's settings without what only its model card words."""
+    """Return what a control's weights depend on: of a foreign encoder, not where it lies, nor what its card words."""
     control = config["controls"][wildcards.encoder]
-    return {
-        **control,
-        **{key: "" for key in ("licence", "provenance") if key in control},
-    }
+    if control["kind"] != "foreign":
+        return control
+    return {key: control[key] for key in ("kind", "format", "encoder", "sha256")}
+
+
+def hub_controls():
+    """List the foreign encoders whose checkpoints are on the Hugging Face hub."""
+    controls = config["controls"].items()
+    return [name for name, control in controls if control.get("repository")]
 
 
 def hub_file(wildcards):
@@ -49,12 +59,21 @@ def hub_file(wildcards):
     return {key: control[key] for key in ("repository", "revision", "weights")}
 
 
-def control_checkpoint(wildcards):
-    """Name a foreign encoder's checkpoint, the user's own or the fetched one; nothing for other controls."""
-    control = config["controls"][wildcards.encoder]
-    if control["kind"] != "foreign":
+def fetched_checkpoint(wildcards):
+    """Name a foreign encoder's fetched checkpoint, whose digest says when it is another; nothing for other controls."""
+    if wildcards.encoder not in hub_controls():
         return []
-    return control["file"] or f"<results>/checkpoints/{wildcards.encoder}/checkpoint"
+    return ancient(f"<results>/checkpoints/{wildcards.encoder}/checkpoint")
+
+
+def own_checkpoint(wildcards):
+    """Name the user's own file of a foreign encoder; as a resource, its place and its time make nothing stale."""
+    return config["controls"][wildcards.encoder].get("file") or ""
+
+
+def one_of(names):
+    """Return the regular expression of some names; where there are none, it matches nothing."""
+    return "|".join(names) or "(?!)"
 
 
 def networks():

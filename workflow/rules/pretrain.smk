@@ -19,7 +19,7 @@ rule pretrain_encoder:
     benchmark:
         "<benchmarks>/pretrain_encoder/{run}.jsonl"
     wildcard_constraints:
-        run="|".join(config["pretrain"]),
+        run=one_of(config["pretrain"]),
     threads: 8
     resources:
         nodes=1,
@@ -47,10 +47,10 @@ rule fetch_checkpoint:
     benchmark:
         "<benchmarks>/fetch_checkpoint/{encoder}.jsonl"
     wildcard_constraints:
-        encoder="|".join(config["controls"]),
-    localrule: True
+        encoder=one_of(hub_controls()),
     threads: 1
     resources:
+        connections=1,
         mem="2GB",
         runtime="2h",
     params:
@@ -64,7 +64,7 @@ rule fetch_checkpoint:
 rule publish_control:
     """Publish an encoder that is not trained here: what every number is compared with."""
     input:
-        checkpoint=control_checkpoint,
+        checkpoint=fetched_checkpoint,
     output:
         encoder=ensure("<results>/encoders/{encoder}/model.safetensors", non_empty=True),
         config="<results>/encoders/{encoder}/config.json",
@@ -73,11 +73,12 @@ rule publish_control:
     benchmark:
         "<benchmarks>/publish_control/{encoder}.jsonl"
     wildcard_constraints:
-        encoder="|".join(config["controls"]),
+        encoder=one_of(config["controls"]),
     threads: 1
     resources:
         mem=growing(4, "GB"),
         runtime="10m",
+        file=own_checkpoint,
     params:
         settings=control_settings,
         like=copied_architecture,
@@ -121,7 +122,7 @@ rule export_encoder:
     benchmark:
         "<benchmarks>/export_encoder/{encoder}.jsonl"
     wildcard_constraints:
-        encoder="|".join(networks()),
+        encoder=one_of(networks()),
     threads: 1
     resources:
         mem=growing(8, "GB"),

@@ -19,6 +19,7 @@ rule collect_leaderboard:
         mem="2GB",
         runtime="10m",
     params:
+        controls=control_kinds(),
         code=script_code("collect_leaderboard"),
     script:
         "../scripts/collect_leaderboard.py"
@@ -53,6 +54,12 @@ rule render_page:
     params:
         settings=lookup(dpath="report", within=config),
         methods=methods_to_show(),
+        controls=control_kinds(),
+        unaudited=[
+            name
+            for name, control in config["controls"].items()
+            if control["kind"] == "foreign" and not control["trained_on"]
+        ],
         template=file_digest(PAGE_TEMPLATE),
         code=script_code("render_page"),
     script:

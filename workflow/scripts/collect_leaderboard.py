@@ -12,5 +12,6 @@ if TYPE_CHECKING:
 with rule_log(snakemake.log[0]):
     collect_leaderboard(
         records=[Path(record) for record in snakemake.input.records],
+        controls=snakemake.params.controls,
         leaderboard=Path(snakemake.output.leaderboard),
     )

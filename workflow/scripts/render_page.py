@@ -18,7 +18,9 @@ with rule_log(snakemake.log[0]):
         curves=[Path(figure) for figure in snakemake.input.curves],
         reconstructions=[Path(figure) for figure in snakemake.input.reconstructions],
         methods=parse(dict[str, MethodSettings], snakemake.params.methods),
+        controls=snakemake.params.controls,
         audit=Path(snakemake.input.audit),
+        unaudited=snakemake.params.unaudited,
         settings=parse(ReportSettings, snakemake.params.settings),
         page=Path(snakemake.output.page),
     )

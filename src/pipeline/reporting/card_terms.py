@@ -13,7 +13,7 @@ def front_matter(provenance: Provenance) -> str:
     facts: dict[str, Any] = {}
     if provenance.encoder is not None:
         facts |= {"library_name": "timm", "pipeline_tag": "image-feature-extraction"}
-    facts["tags"] = ["chest-x-ray", "radiology", "feature-extraction", *_method(provenance)]
+    facts["tags"] = [*_subject(provenance), "feature-extraction", *_method(provenance)]
     facts |= _licence(provenance)
     datasets = [*provenance.releases(bound=True), *provenance.releases(bound=False)]
     if datasets:
@@ -34,7 +34,8 @@ def terms_section(provenance: Provenance) -> str:
         sentences.append(_agreements(provenance))
     if provenance.releases(bound=False):
         sentences.append(f"Open data, to be named as asked: {_named(provenance.releases(bound=False))}.")
-    if provenance.corpora and all(corpus.synthetic for corpus in provenance.corpora.values()):
+    only_synthetic = provenance.corpora and all(corpus.synthetic for corpus in provenance.corpora.values())
+    if only_synthetic and not provenance.foreign:
         sentences.append("The training images are synthetic: no publisher's terms apply to them.")
     if not sentences:
         sentences.append("Nothing was learnt from data, so no publisher's terms apply.")
@@ -59,6 +60,11 @@ def _licence(provenance: Provenance) -> dict[str, str]:
     if provenance.foreign:
         return {"license": "other", "license_name": "terms-of-the-publisher"}
     return {}
+
+
+def _subject(provenance: Provenance) -> list[str]:
+    """Name what the training images show, where any are known; foreign weights may come from photographs."""
+    return ["chest-x-ray", "radiology"] if provenance.corpora else []
 
 
 def _method(provenance: Provenance) -> list[str]:

@@ -21,7 +21,8 @@ square = image.resize(($side, $side), Image.Resampling.BICUBIC)
 pixels = torch.from_numpy(np.asarray(square, dtype=np.float32) / 255)[None, None]  # [1, 1, $side, $side]
 ```
 
-With [timm](https://huggingface.co/docs/timm):
+With [timm](https://huggingface.co/docs/timm) (where its import misses the operator `torchvision::nms`, torch and
+torchvision are of different builds: install both from the same index):
 ```python
 import timm
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +11,6 @@ from pipeline.records.errors import UserError
 from pipeline.records.metrics import MetricRecord, MetricValue, read_metric_record
 from pipeline.records.publish import publish_text
 
-CONTROLS = ("imagenet", "pixels", "random")
-"""First words of the names of encoders that stand for comparison only, such as `random_small`; they come last."""
 TERMINAL_WIDTH = 110
 
 
@@ -39,6 +37,8 @@ class LeaderboardRow(NamedTuple):
     """Damaged samples that were set aside while the encoder was trained."""
     record: str
     """Path of the metric record, relative to the results root."""
+    control: str
+    """What kind of control the encoder is: `random`, `pixels` or `foreign`; empty where it was trained here."""
 
 
 class Trial(NamedTuple):
@@ -57,18 +57,19 @@ def read_records(record_paths: Sequence[Path], results_root: Path) -> dict[str, 
     return {_relative(path, results_root): read_metric_record(path) for path in sorted(record_paths)}
 
 
-def collect_rows(record_paths: Sequence[Path], results_root: Path) -> list[LeaderboardRow]:
+def collect_rows(record_paths: Sequence[Path], results_root: Path, controls: Mapping[str, str]) -> list[LeaderboardRow]:
     """Return every number of the records of kind `metrics`, ordered by the first six columns.
 
-    Raises `UserError` where a record is broken, or two records state the same number.
+    `controls` says of each encoder that is a control of what kind it is. Raises `UserError` where a record is
+    broken, or two records state the same number.
     """
-    return leaderboard_rows(read_records(record_paths, results_root))
+    return leaderboard_rows(read_records(record_paths, results_root), controls)
 
 
-def leaderboard_rows(records: Mapping[str, MetricRecord]) -> list[LeaderboardRow]:
+def leaderboard_rows(records: Mapping[str, MetricRecord], controls: Mapping[str, str]) -> list[LeaderboardRow]:
     """Return what `collect_rows` does for records already read, keyed by relative path."""
     rows = sorted(
-        _row(path, record, value)
+        _row(path, record, value, controls.get(record.encoder, ""))
         for path, record in records.items()
         if record.kind == "metrics"
         for value in record.values
@@ -113,15 +114,16 @@ def macro_auroc(rows: Iterable[LeaderboardRow]) -> dict[Trial, dict[str, Leaderb
     return dict(sorted(table.items()))
 
 
-def encoder_order(encoders: Iterable[str]) -> list[str]:
-    """Return the encoders once each, by name, the controls last, whatever the protocol behind the name."""
-    return sorted(set(encoders), key=lambda encoder: (control_kind(encoder) is not None, encoder))
+def competitor_kinds(table: Mapping[Trial, Mapping[str, LeaderboardRow]]) -> dict[str, str]:
+    """Return the competitors of a table of trials in order, each with what kind of control it is, or nothing."""
+    kinds = {competitor: row.control for cells in table.values() for competitor, row in cells.items()}
+    controls = [competitor for competitor, kind in kinds.items() if kind]
+    return {competitor: kinds[competitor] for competitor in encoder_order(kinds, controls)}
 
 
-def control_kind(encoder: str) -> str | None:
-    """Return what kind of control an encoder is, by the first word of its name; None for those that are none."""
-    first = encoder.split(" ")[0].split("_")[0]
-    return first if first in CONTROLS else None
+def encoder_order(encoders: Iterable[str], controls: Collection[str]) -> list[str]:
+    """Return the encoders once each, by name, the controls last."""
+    return sorted(set(encoders), key=lambda encoder: (encoder in controls, encoder))
 
 
 def best_encoders(cells: Mapping[str, LeaderboardRow]) -> set[str]:
@@ -133,16 +135,18 @@ def best_encoders(cells: Mapping[str, LeaderboardRow]) -> set[str]:
 def format_leaderboard(rows: Sequence[LeaderboardRow]) -> str:
     """Return macro AUROC with its interval as plain text: a line per trial, a column per encoder.
 
-    `*` marks the highest value of a line. Encoders that do not fit in 110 columns follow in a further
-    block below.
+    `*` marks the highest value of a line, and brackets the controls, which come last. Encoders that do not
+    fit in 110 columns follow in a further block below.
     """
     table = macro_auroc(rows)
     if not table:
         return "No macro AUROC to show."
-    title = "Macro AUROC and its 95 % interval over held-out patients (* highest of the line)"
+    title = "Macro AUROC and its 95 % interval over held-out patients (* highest of the line, [control])"
     lines = [["benchmark", *(_label(trial, table) for trial in table)]]
-    for encoder in encoder_order(encoder for cells in table.values() for encoder in cells):
-        lines.append([f" {encoder}", *(_cell(cells, encoder) for cells in table.values())])
+    for encoder, control in competitor_kinds(table).items():
+        lines.append(
+            [f" [{encoder}]" if control else f" {encoder}", *(_cell(cells, encoder) for cells in table.values())]
+        )
     return "\n\n".join([title, *_blocks(lines)])
 
 
@@ -153,11 +157,11 @@ def _relative(path: Path, results_root: Path) -> str:
         raise UserError(f"{path} is not inside {results_root}; give only records of these results.") from error
 
 
-def _row(path: str, record: MetricRecord, value: MetricValue) -> LeaderboardRow:
+def _row(path: str, record: MetricRecord, value: MetricValue, control: str) -> LeaderboardRow:
     metric = value.metric if value.target == "macro" else f"{value.metric}:{value.target}"
     origin = (record.benchmark, record.encoder, record.protocol, record.fraction, record.seed)
     counts = (value.n, value.n_patients, record.quarantined)
-    return LeaderboardRow(*origin, metric, value.value, value.low, value.high, *counts, path)
+    return LeaderboardRow(*origin, metric, value.value, value.low, value.high, *counts, path, control)
 
 
 def _parsed(row: Mapping[str, str]) -> LeaderboardRow:

@@ -1,6 +1,7 @@
 """Collect from a configuration what went into an encoder: its corpora, and those of all whose weights are in it."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import PurePath
 
 from pipeline.reporting.provenance import Ancestor, CorpusOrigin, Provenance, Release
 from pipeline.settings.config import Config
@@ -17,8 +18,7 @@ _BY_DEMAND: tuple[Access, ...] = ("open", "registration", "restricted", "credent
 def provenance_of(config: Config, registry: Registry, encoder: str) -> Provenance:
     """Collect what the card of an encoder states. Raises `KeyError` for names that a valid configuration has not."""
     lineage = tuple(_lineage(config, encoder))
-    runs = [one.settings for one in lineage if isinstance(one.settings, PretrainingSettings)]
-    corpora = dict.fromkeys(corpus for run in runs for corpus in run.corpora)
+    corpora = dict.fromkeys(corpus for one in lineage for corpus in _learnt_from(one.settings))
     return Provenance(
         lineage=lineage,
         encoder=_shape(config, lineage[0].settings),
@@ -30,8 +30,21 @@ def _lineage(config: Config, encoder: str) -> Iterator[Ancestor]:
     name: str | None = encoder
     while name is not None:
         settings = config.pretrain[name] if name in config.pretrain else config.controls[name]
-        yield Ancestor(name=name, settings=settings)
+        yield Ancestor(name=name, settings=_without_folder(settings))
         name = settings.initial if isinstance(settings, PretrainingSettings) else None
+
+
+def _learnt_from(settings: PretrainingSettings | ControlSettings) -> tuple[str, ...]:
+    if isinstance(settings, PretrainingSettings):
+        return settings.corpora
+    return settings.trained_on if isinstance(settings, ForeignEncoderSettings) else ()
+
+
+def _without_folder(settings: PretrainingSettings | ControlSettings) -> PretrainingSettings | ControlSettings:
+    """Return settings that name a checkpoint's file alone: where on a machine it lies is no business of a card."""
+    if isinstance(settings, ForeignEncoderSettings) and settings.file:
+        return settings.model_copy(update={"file": PurePath(settings.file).name})
+    return settings
 
 
 def _shape(config: Config, settings: PretrainingSettings | ControlSettings) -> EncoderSettings | None:

@@ -11,12 +11,24 @@ from pipeline.settings.encoder import EncoderSettings
 from pipeline.settings.encoders import ForeignEncoderSettings, PixelsEncoderSettings, RandomEncoderSettings
 from pipeline.settings.pretraining import PretrainingSettings
 
-_LIMITS = """\
+_TRAINED_LIMITS = """\
 ## Intended use and limits
 Research use only, never for diagnosis. The encoder turns chest X-rays into features for probes, fine-tuning and further
 pretraining. It gives no diagnosis, no text and no segmentation by itself. How well its features serve other
 hospitals, devices, views, ages or groups of patients than those it was made from has to be measured before they are
 relied on; whoever was rare or missing there is served worse. Weights can hold traces of single training images.
+"""
+_FOREIGN_LIMITS = """\
+## Intended use and limits
+Research use only, never for diagnosis. The weights stand here for comparison, and for others to start from; what else
+they are fit for, and whom the images they were trained on show, their publisher has to say. How well their features
+serve chest X-rays, of any hospital, device, view, age or group of patients, has to be measured before they are relied
+on. Weights can hold traces of single training images.
+"""
+_RANDOM_LIMITS = """\
+## Intended use and limits
+For comparison only: what its features tell of an X-ray comes from the architecture, for nothing was learnt. The weights
+hold no trace of any image.
 """
 
 
@@ -29,7 +41,7 @@ def trained_card(provenance: Provenance, settings: PretrainingSettings, record: 
         provenance,
         summary,
         use_section(encoder),
-        _LIMITS,
+        _TRAINED_LIMITS,
         method_section(settings, record),
         _beginning(provenance, settings),
         data_section(settings, record, provenance.corpora),
@@ -42,14 +54,15 @@ def foreign_card(provenance: Provenance, settings: ForeignEncoderSettings, diges
     """Return the card of an encoder that others trained; `digest` is the sha256 of the weights as they stand here."""
     summary = f"{_shape(settings.encoder)}, trained by others and brought into timm's format."
     origin = f"## Provenance\n{_origin(settings)}\n\nsha256 of `model.safetensors` here: `{digest}`\n"
-    return _card(provenance, summary, use_section(settings.encoder), _LIMITS, origin, terms_section(provenance))
+    sections = (use_section(settings.encoder), _FOREIGN_LIMITS, origin, terms_section(provenance))
+    return _card(provenance, summary, *sections)
 
 
 def random_card(provenance: Provenance, settings: RandomEncoderSettings, encoder: EncoderSettings, digest: str) -> str:
     """Return the card of the untrained control, of a shape and normalisation; `digest` is the sha256 of its weights."""
     summary = f"{_shape(encoder)}, the architecture of `{settings.like}` with fresh weights: a control."
     origin = f"## Provenance\nDrawn under seed {settings.seed}. sha256 of `model.safetensors`: `{digest}`\n"
-    return _card(provenance, summary, use_section(encoder), _LIMITS, origin, terms_section(provenance))
+    return _card(provenance, summary, use_section(encoder), _RANDOM_LIMITS, origin, terms_section(provenance))
 
 
 def pixels_card(provenance: Provenance, settings: PixelsEncoderSettings) -> str:
@@ -99,4 +112,6 @@ def _origin(settings: ForeignEncoderSettings) -> str:
         place = f"`{settings.weights}` of `{settings.repository}` at `{settings.revision}` on the Hugging Face hub"
     else:
         place = f"the file `{PurePath(settings.file or '').name}`"
-    return f"{settings.provenance} From {place}, format `{settings.format}`, sha256 `{settings.sha256}`."
+    trained_on = ", ".join(f"`{corpus}`" for corpus in settings.trained_on)
+    known = f" Of the corpora here, it was trained on {trained_on}." if trained_on else ""
+    return f"{settings.provenance}{known} From {place}, format `{settings.format}`, sha256 `{settings.sha256}`."

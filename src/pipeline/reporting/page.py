@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,7 @@ from pipeline.records.publish import publish_text
 from pipeline.reporting.leaderboard import (
     LeaderboardRow,
     best_encoders,
-    control_kind,
+    competitor_kinds,
     encoder_order,
     leaderboard_rows,
     macro_auroc,
@@ -54,17 +54,20 @@ def render_page(
     figures: Sequence[Figure],
     results_root: Path,
     title: str,
+    controls: Mapping[str, str],
     notice: str | None = None,
     audit: Path | None = None,
+    unaudited: Sequence[str] = (),
 ) -> None:
     """Publish the report at `path`; equal records and figures give equal bytes.
 
-    `notice` is a sentence set apart above everything, such as that the data are synthetic; `audit` is the
-    leakage audit, of which counts are shown but no image is named. Raises `UserError` where a record is
-    broken, outside `results_root`, or repeats a number of another one.
+    `controls` says of each encoder that is a control of what kind it is; `notice` is a sentence set apart above
+    everything, such as that the data are synthetic; `audit` is the leakage audit, of which counts are shown but
+    no image is named, and `unaudited` names the encoders whose training images it cannot know. Raises
+    `UserError` where a record is broken, outside `results_root`, or repeats a number of another one.
     """
     by_path = read_records(records, results_root)
-    rows = leaderboard_rows(by_path)
+    rows = leaderboard_rows(by_path, controls)
     table = macro_auroc(rows)
     measured = {name: record for name, record in by_path.items() if record.kind == "metrics"}
     compared = {name: record for name, record in by_path.items() if record.kind == "comparison"}
@@ -75,17 +78,19 @@ def render_page(
             title=title,
             notice=notice,
             records=by_path,
-            measured=_by_benchmark(measured),
-            compared=_by_benchmark(compared),
+            measured=_by_benchmark(measured, controls),
+            compared=_by_benchmark(compared, controls),
             table=table,
-            encoders=encoder_order(encoder for cells in table.values() for encoder in cells),
+            competitors=competitor_kinds(table),
+            controls=controls,
             encoder_count=len({record.encoder for record in by_path.values()}),
-            control_kinds={control_kind(record.encoder) for record in by_path.values()} - {None},
+            controls_by_kind=_by_kind({record.encoder for record in by_path.values()}, controls),
             macro_axis=auroc_axis(row.low for row in rows if row.metric == "auroc"),
             class_axis=auroc_axis(row.low for row in rows if row.metric.startswith("auroc")),
             set_aside=_set_aside(rows),
             figures=figures,
             audit=read_audit(audit) if audit else None,
+            unaudited=unaudited,
             overlap_kinds=KINDS,
         )
     )
@@ -125,9 +130,19 @@ def _set_aside(rows: Iterable[LeaderboardRow]) -> list[LeaderboardRow]:
     return [row for row in {row.encoder: row for row in rows}.values() if row.quarantined]
 
 
-def _by_benchmark(records: Mapping[str, MetricRecord]) -> dict[str, dict[str, MetricRecord]]:
+def _by_kind(encoders: Collection[str], controls: Mapping[str, str]) -> dict[str, list[str]]:
+    """Group by their kind, in the order of names, those encoders that are controls."""
+    kinds: dict[str, list[str]] = {}
+    for encoder in sorted(controls.keys() & encoders):
+        kinds.setdefault(controls[encoder], []).append(encoder)
+    return kinds
+
+
+def _by_benchmark(
+    records: Mapping[str, MetricRecord], controls: Mapping[str, str]
+) -> dict[str, dict[str, MetricRecord]]:
     """Group records by benchmark; in each, encoders by name with the controls last."""
-    order = encoder_order(record.encoder for record in records.values())
+    order = encoder_order((record.encoder for record in records.values()), controls)
     groups: dict[str, dict[str, MetricRecord]] = {
         benchmark: {} for benchmark in sorted({record.benchmark for record in records.values()})
     }
@@ -150,7 +165,6 @@ def _environment() -> Environment:
         by_target=by_target,
         difference_axis=difference_axis,
         best_encoders=best_encoders,
-        control_kind=control_kind,
     )
     return environment
 

@@ -52,7 +52,7 @@ class Provenance(Settings):
     encoder: EncoderSettings | None
     """Its shape and normalisation; none for the pixel baseline."""
     corpora: dict[Name, CorpusOrigin]
-    """Every corpus that any of the lineage was trained on."""
+    """Every corpus that any of the lineage was trained on, by others too so far as the configuration holds it."""
 
     @property
     def itself(self) -> Ancestor:

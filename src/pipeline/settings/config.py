@@ -37,7 +37,7 @@ class Config(Settings):
     pretrain: dict[Name, PretrainingSettings]
     """The pretraining runs, by name; each gives an encoder of that name."""
     controls: dict[Name, ControlSettings]
-    """Encoders without training that every run is compared with, by name."""
+    """Encoders not trained here that every run is compared with, by name."""
     protocols: dict[Name, ProtocolSettings]
     """Evaluation protocols, by name."""
     benchmarks: dict[Name, BenchmarkSettings]
@@ -65,14 +65,24 @@ class Config(Settings):
         for name, control in self.controls.items():
             if isinstance(control, RandomEncoderSettings):
                 _require(f"controls.{name}.like", [control.like], self._shaped(), "pretraining run or foreign encoder")
+            if isinstance(control, ForeignEncoderSettings):
+                _require(f"controls.{name}.trained_on", control.trained_on, self.corpora, "corpus")
         for name, protocol in self.protocols.items():
             _require(f"protocols.{name}.encoders", protocol.encoders, encoders, "encoder")
         for name, benchmark in self.benchmarks.items():
             self._require_shards(f"benchmarks.{name}.corpus", [benchmark.corpus])
+        self._runs_can_be_compared()
+        return self
+
+    def _runs_can_be_compared(self) -> None:
         for name, others in self.comparisons.items():
             _require("comparisons", [name], self.pretrain, "pretraining run")
             _require(f"comparisons.{name}", others, [run for run in self.pretrain if run != name], "other run")
-        return self
+            if len(set(others)) < len(others):
+                raise ValueError(f"comparisons.{name} names a run twice")
+            for other in others:
+                if not any({name, other} <= set(protocol.encoders) for protocol in self.protocols.values()):
+                    raise ValueError(f"comparisons.{name}: no protocol evaluates both '{name}' and '{other}'; add them")
 
     def _shaped(self) -> dict[str, EncoderSettings]:
         """Return the encoders whose shape the configuration states."""
@@ -92,7 +102,20 @@ class Config(Settings):
             if starts in reached:
                 raise ValueError(f"pretrain.{name}.initial leads back to '{starts}'; let one run start anew")
             reached.add(starts)
+            self._require_same_shape(name, run.encoder, starts)
             starts = self.pretrain[starts].initial if starts in self.pretrain else None
+
+    def _require_same_shape(self, name: str, encoder: EncoderSettings, initial: str) -> None:
+        """Refuse what weights cannot be converted between, so far as both state it, before anything is trained."""
+        control = self.controls.get(initial)
+        shape = self._shaped()[control.like if isinstance(control, RandomEncoderSettings) else initial]
+        for field in ("architecture", "patch_size", "width", "depth", "heads"):
+            ours, theirs = getattr(encoder, field), getattr(shape, field)
+            if None not in (ours, theirs) and ours != theirs:
+                raise ValueError(
+                    f"pretrain.{name}.initial: '{initial}' has {field} {theirs}, the run's own encoder {ours}; make "
+                    "them equal"
+                )
 
     def _random_controls(self) -> list[str]:
         return [name for name, control in self.controls.items() if isinstance(control, RandomEncoderSettings)]

@@ -1,6 +1,7 @@
 """Settings of an encoder: its shape, and how the images that it takes are normalised."""
 
-from typing import Literal
+import re
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
@@ -8,6 +9,9 @@ from pipeline.settings.base import Fraction, Settings
 
 Positive3 = tuple[PositiveFloat, PositiveFloat, PositiveFloat]
 Fraction3 = tuple[Fraction, Fraction, Fraction]
+
+
+_DEPTHS = {"tiny": 12, "small": 12, "base": 12, "large": 24, "huge": 32}
 
 
 class Normalisation(Settings):
@@ -24,7 +28,7 @@ class Normalisation(Settings):
 
 
 class EncoderSettings(Normalisation):
-    """Shape a timm vision transformer; unset numbers keep the named architecture's own."""
+    """Shape a timm vision transformer; unset numbers are the named architecture's own."""
 
     architecture: str = "vit_small_patch16_224"
     """Name of a timm vision transformer."""
@@ -40,6 +44,23 @@ class EncoderSettings(Normalisation):
     """Number of transformer blocks."""
     heads: int | None = Field(default=None, gt=0)
     """Attention heads per block; divides the width."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sizes_are_those_of_the_name(cls, values: Any) -> Any:
+        """Take patch and image size from a name like `vit_huge_patch14_224`, where they are not given."""
+        if not isinstance(values, dict):
+            return values
+        name = str(values.get("architecture", ""))
+        patch, sides = re.search(r"_patch(\d+)", name), re.findall(r"_(\d{3,4})(?=_|\.|$)", name)
+        named = ({"patch_size": int(patch[1])} if patch else {}) | ({"image_size": int(sides[-1])} if sides else {})
+        return named | values
+
+    @property
+    def blocks(self) -> int | None:
+        """Return the number of transformer blocks, where it is set or the name is one of the common ones."""
+        family = re.fullmatch(r"vit_(tiny|small|base|large|huge)_patch\d+_\d+", self.architecture)
+        return self.depth or (_DEPTHS[family[1]] if family else None)
 
     @property
     def rows(self) -> int:

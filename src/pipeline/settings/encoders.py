@@ -49,6 +49,10 @@ class ForeignEncoderSettings(Settings):
     """Terms of its publisher, for the model card."""
     provenance: str
     """Who trained it, on what, and where that is written, for the model card."""
+    trained_on: tuple[Name, ...] = ()
+    """Corpora of this configuration that it was trained on, so that the leakage audit compares their train and val
+    splits with what it is tested on, and its card, and those of runs that start from it, state their terms. Corpora
+    that the configuration does not hold cannot be audited."""
 
     @model_validator(mode="after")
     def _comes_from_one_place(self) -> "ForeignEncoderSettings":

@@ -85,9 +85,9 @@ class PretrainingSettings(TrainingSettings):
                     f"scale {scale:g} does not cut {self.encoder.rows} rows of patches of {self.encoder.patch_size} "
                     "pixels into whole cells"
                 )
-        if self.encoder.depth is not None and self.task.taps[-1] != self.encoder.depth - 1:
+        if self.encoder.blocks is not None and self.task.taps[-1] != self.encoder.blocks - 1:
             raise ValueError(
-                f"taps {list(self.task.taps)} do not end with block {self.encoder.depth - 1}, the encoder's last"
+                f"taps {list(self.task.taps)} do not end with block {self.encoder.blocks - 1}, the encoder's last"
             )
         return self
 

@@ -21,7 +21,9 @@ def render_report(
     curves: Sequence[Path],
     reconstructions: Sequence[Path],
     methods: Mapping[str, MethodSettings],
+    controls: Mapping[str, str],
     audit: Path,
+    unaudited: Sequence[str],
     settings: ReportSettings,
     page: Path,
 ) -> None:
@@ -32,7 +34,9 @@ def render_report(
         curves: Loss curves; the folder of each is named after its run.
         reconstructions: Pictures of what the models predict, likewise.
         methods: What each run was pretrained by, by its name.
+        controls: What kind of control each encoder is that is one.
         audit: The leakage audit.
+        unaudited: Encoders whose training images the audit cannot know.
         settings: What stands at the head of the page.
         page: HTML file to publish.
 
@@ -41,7 +45,8 @@ def render_report(
     """
     predictions = [_prediction(path, methods[path.parent.name]) for path in reconstructions]
     figures = [_curve(path) for path in curves] + predictions
-    render_page(page, records, figures, page.parents[1], settings.title, settings.notice, audit)
+    root = page.parents[1]
+    render_page(page, records, figures, root, settings.title, controls, settings.notice, audit, unaudited)
 
 
 def _curve(path: Path) -> Figure:
