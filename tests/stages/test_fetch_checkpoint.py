@@ -28,8 +28,12 @@ class Hub:
     files: dict[str, bytes] = field(default_factory=lambda: {"/someone/vit/resolve/main/model.safetensors": CONTENT})
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Status and error code of the hub for a path."""
+    stated: str | None = None
+    """Digest that the hub tells of every file; by default that of its bytes."""
     breaks: int = 0
-    """Downloads that end in the middle; the one after them is refused."""
+    """Downloads that end in the middle."""
+    refuses_after_a_break: bool = False
+    downloads: int = 0
     authorizations: set[str | None] = field(default_factory=set)
     address: str = ""
 
@@ -40,10 +44,12 @@ def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             self.answer()
 
         def do_GET(self) -> None:
+            hub.downloads += 1
             content = self.answer()
             if hub.breaks:
                 hub.breaks -= 1
-                hub.refusals[self.path] = (500, "")
+                if hub.refuses_after_a_break:
+                    hub.refusals[self.path] = (500, "")
                 content = content[: len(content) // 2]
                 self.close_connection = True
             self.wfile.write(content)
@@ -56,7 +62,7 @@ def handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             content = found if found is not None and status == 200 else b""
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
-            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("ETag", f'"{hub.stated or hashlib.sha256(content).hexdigest()}"')
             self.send_header("X-Repo-Commit", COMMIT)
             if code:
                 self.send_header("X-Error-Code", code)
@@ -89,7 +95,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def assert_nothing_is_left(target: Path) -> None:
-    assert list(target.parent.iterdir()) == []
+    assert not target.parent.exists() or list(target.parent.iterdir()) == []
 
 
 def test_a_file_of_the_hub_is_published(hub: Hub, target: Path) -> None:
@@ -106,18 +112,42 @@ def test_a_file_in_a_folder_of_another_revision_is_published(hub: Hub, target: P
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_another_file_than_was_meant_is_refused(hub: Hub, target: Path) -> None:
+def test_a_digest_that_the_hub_contradicts_is_refused_without_a_download(hub: Hub, target: Path) -> None:
     with pytest.raises(UserError) as refusal:
         fetch_checkpoint(CHECKPOINT, "0" * 64, target, hub.address)
     assert str(refusal.value).startswith(
-        f"model.safetensors of someone/vit at revision 'main' has sha256 {SHA256}, and its settings state {'0' * 64}; "
+        f"model.safetensors of someone/vit at revision 'main', as the hub states, has sha256 {SHA256}, and its "
+        f"settings state {'0' * 64}; "
     )
+    assert hub.downloads == 0
     assert_nothing_is_left(target)
 
 
-def test_a_download_that_breaks_off_leaves_nothing_and_may_be_repeated(hub: Hub, target: Path) -> None:
+@pytest.mark.parametrize("stated", ["0" * 64, "0" * 40], ids=["a digest that is not true", "git's digest"])
+def test_another_file_than_was_meant_is_refused_whatever_the_hub_states(stated: str, hub: Hub, target: Path) -> None:
+    hub.stated = stated
+    with pytest.raises(UserError, match=f"at revision 'main' has sha256 {SHA256}, and its settings state {'0' * 64}; "):
+        fetch_checkpoint(CHECKPOINT, "0" * 64, target, hub.address)
+    assert hub.downloads == 1
+    assert_nothing_is_left(target)
+
+
+def test_a_small_file_that_the_hub_knows_by_gits_digest_is_published(hub: Hub, target: Path) -> None:
+    hub.stated = "0" * 40
+    fetch_checkpoint(CHECKPOINT, SHA256, target, hub.address)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_connection_that_breaks_once_is_no_reason_to_fail(hub: Hub, target: Path) -> None:
     hub.breaks = 1
-    with pytest.raises(UserError, match=r"model\.safetensors of someone/vit .* cannot be had: the download failed"):
+    fetch_checkpoint(CHECKPOINT, SHA256, target, hub.address)
+    assert target.read_bytes() == CONTENT
+    assert hub.downloads == 2
+
+
+def test_a_download_that_breaks_off_leaves_nothing_and_may_be_repeated(hub: Hub, target: Path) -> None:
+    hub.breaks, hub.refuses_after_a_break = 1, True
+    with pytest.raises(UserError, match=r"model\.safetensors of someone/vit .* cannot be had: the hub .* broke off \("):
         fetch_checkpoint(CHECKPOINT, SHA256, target, hub.address)
     assert_nothing_is_left(target)
     hub.refusals.clear()
@@ -141,7 +171,7 @@ def test_what_a_killed_download_left_is_in_nobodys_way(hub: Hub, target: Path) -
         (401, "RepoNotFound", "no such repository, or it is private; correct repository, or log in"),
         (404, "RevisionNotFound", "no such revision; correct revision"),
         (404, "EntryNotFound", "no such file; correct weights"),
-        (403, "", r"refuses \(.*403.*\); see to the network and to your login"),
+        (403, "", r"refuses or broke off \(.*403.*\); see to the network and to your login"),
     ],
 )
 def test_a_refusal_says_what_to_do(status: int, code: str, advice: str, hub: Hub, target: Path) -> None:
@@ -157,7 +187,7 @@ def test_a_machine_without_network_is_told_where_the_file_is(
     hub: Hub, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match=r"the hub is out of reach .* offline mode .* download it by hand from http"):
+    with pytest.raises(UserError, match=r"the hub is out of reach.* offline mode .* download it by hand from http"):
         fetch_checkpoint(CHECKPOINT, SHA256, target, hub.address)
     assert_nothing_is_left(target)
 
@@ -177,6 +207,6 @@ def test_a_disk_that_is_full_is_no_fault_of_the_hub(hub: Hub, target: Path) -> N
 def test_a_hub_that_does_not_answer_is_out_of_reach(hub: Hub, target: Path) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
-        with pytest.raises(UserError, match=r"the hub is out of reach or refuses \(.*Connection refused"):
+        with pytest.raises(UserError, match=r"the hub is out of reach, refuses or broke off \(.*Connection refused"):
             fetch_checkpoint(CHECKPOINT, SHA256, target, f"http://127.0.0.1:{deaf.getsockname()[1]}")
     assert_nothing_is_left(target)

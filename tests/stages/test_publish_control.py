@@ -11,8 +11,8 @@ from pipeline.models.encoder_folder import WEIGHTS, load_encoder
 from pipeline.records.digests import file_digest
 from pipeline.records.errors import UserError
 from pipeline.settings.encoder import EncoderSettings
-from pipeline.settings.encoders import ForeignEncoderSettings, PixelsEncoderSettings, RandomEncoderSettings
-from pipeline.stages.publish_control import publish_control
+from pipeline.settings.encoders import PixelsEncoderSettings, RandomEncoderSettings
+from pipeline.stages.publish_control import ForeignRecipe, publish_control
 
 ENCODER = EncoderSettings(
     architecture="vit_tiny_patch16_224",
@@ -34,17 +34,8 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / "checkpoint-799.pth"
 
 
-def foreign(checkpoint: Path, **changes: str) -> ForeignEncoderSettings:
-    stated = {
-        "kind": "foreign",
-        "format": "medical_mae",
-        "encoder": ENCODER,
-        "file": str(checkpoint),
-        "sha256": file_digest(checkpoint),
-        "licence": "Apache-2.0",
-        "provenance": "trained for this test",
-    }
-    return ForeignEncoderSettings.model_validate(stated | changes)
+def foreign(checkpoint: Path, checkpoint_format: str = "medical_mae") -> ForeignRecipe:
+    return ForeignRecipe(kind="foreign", format=checkpoint_format, encoder=ENCODER, sha256=file_digest(checkpoint))
 
 
 def test_a_foreign_encoder_is_published_with_its_weights_and_its_normalisation(
@@ -72,8 +63,34 @@ def test_another_file_is_refused_before_it_is_read(checkpoint: Path, tmp_path: P
     assert not (tmp_path / "folder").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("", "cannot be read \\(Is a directory\\); give the path of a checkpoint file"),
+        ("moved.pth", "moved.pth cannot be read \\(No such file or directory\\); give the path"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_one_sentence(
+    file: str, reason: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=reason) as refusal:
+        publish_control(foreign(checkpoint), None, checkpoint=tmp_path / file, folder=tmp_path / "folder")
+    assert "\n" not in str(refusal.value)
+    assert not (tmp_path / "folder").exists()
+
+
+def test_a_checkpoint_may_be_named_from_its_owners_home(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    publish_control(foreign(checkpoint), None, checkpoint=Path("~", checkpoint.name), folder=tmp_path / "folder")
+    assert load_encoder(tmp_path / "folder")[1] == ENCODER
+    with pytest.raises(UserError, match=r"~nobody_of_that_name/vit\.pth cannot be found: there is no such home"):
+        publish_control(foreign(checkpoint), None, checkpoint=Path("~nobody_of_that_name/vit.pth"), folder=tmp_path)
+
+
 def test_a_checkpoint_that_does_not_fit_publishes_nothing(checkpoint: Path, tmp_path: Path) -> None:
-    settings = foreign(checkpoint, format="timm")
+    settings = foreign(checkpoint, "timm")
     with pytest.raises(UserError, match="unexpected mask_token"):
         publish_control(settings, like=None, checkpoint=checkpoint, folder=tmp_path / "folder")
     assert not (tmp_path / "folder").exists()

@@ -27,7 +27,7 @@ class Outcome:
     """Say what a run was made from and how it went, for its record."""
 
     inputs: dict[str, str]
-    """Digest of each corpus's shard index."""
+    """Digest of each corpus's shard index, and of the initial encoder's files."""
     images: dict[str, dict[str, int]]
     """Images of each split, by corpus."""
     quarantine: Quarantine

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.models.encoder_folder import WEIGHTS
+from pipeline.models.encoder_folder import CONFIG, WEIGHTS
 from pipeline.records.digests import file_digest, settings_digest
 from pipeline.settings.hardware import Hardware
 from pipeline.settings.pretraining import PretrainingSettings
@@ -12,6 +12,9 @@ from pipeline.shards.jpeg import DECODER
 
 INITIAL = "initial encoder"
 """Name of the initial weights among the inputs of a run; no corpus has a name with a blank."""
+
+INITIAL_CONFIG = "initial encoder's configuration"
+"""Name of what those weights are for: channels and normalisation decide what becomes of them in the run."""
 
 _LETTERS = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
 
@@ -48,9 +51,11 @@ class Run(BaseModel):
         return self.run_folder / "state"
 
     def input_digests(self) -> dict[str, str]:
-        """Return the digest of each corpus's shard index, which holds those of its shards, and of initial weights."""
-        indexes = {corpus: file_digest(index) for corpus, index in self.indexes.items()}
-        return indexes if self.initial is None else indexes | {INITIAL: file_digest(self.initial / WEIGHTS)}
+        """Return the digests of the shard indexes, which hold those of the shards, and of the initial encoder."""
+        files = dict(self.indexes)
+        if self.initial is not None:
+            files |= {INITIAL: self.initial / WEIGHTS, INITIAL_CONFIG: self.initial / CONFIG}
+        return {name: file_digest(file) for name, file in files.items()}
 
 
 def recipe_of(run: Run, inputs: dict[str, str]) -> dict[str, object]:
