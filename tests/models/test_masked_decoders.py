@@ -13,8 +13,8 @@ HIDDEN = torch.stack([torch.tensor([place for place in range(16) if place not in
 Decoder = AttentionDecoder | CrossDecoder
 
 
-def decoder_of(kind: type[Decoder], depth: int = 2) -> Decoder:
-    settings = MaskedAutoencoderSettings(kind="mae", decoder_width=32, decoder_depth=depth, decoder_heads=4)
+def decoder_of(kind: type[Decoder], depth: int = 2, heads: int = 4) -> Decoder:
+    settings = MaskedAutoencoderSettings(kind="mae", decoder_width=32, decoder_depth=depth, decoder_heads=heads)
     torch.manual_seed(0)
     return kind(WIDTH, ROWS, PIXELS, settings)
 
@@ -26,6 +26,13 @@ def encoded_tokens() -> Tensor:
 @pytest.mark.parametrize("kind", [AttentionDecoder, CrossDecoder])
 def test_every_wanted_patch_gets_its_pixels(kind: type[Decoder]) -> None:
     assert decoder_of(kind)(encoded_tokens(), VISIBLE, HIDDEN).shape == (2, 12, PIXELS)
+
+
+@pytest.mark.parametrize("kind", [AttentionDecoder, CrossDecoder])
+@pytest.mark.parametrize(("depth", "heads"), [(1, 4), (3, 2)])
+def test_decoders_have_the_blocks_and_heads_of_the_settings(kind: type[Decoder], depth: int, heads: int) -> None:
+    blocks = decoder_of(kind, depth, heads).blocks
+    assert [block.heads if kind is CrossDecoder else block.attn.num_heads for block in blocks] == [heads] * depth
 
 
 @pytest.mark.parametrize("kind", [AttentionDecoder, CrossDecoder])

@@ -32,6 +32,15 @@ def test_the_encoder_sees_what_timm_sees_when_nothing_is_hidden(channels: int) -
     torch.testing.assert_close(encoded[:, 1:], take(expected[:, 1:], places), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_gradient_of_the_patch_embedding_lies_in_memory_as_its_weight_does(channels: int) -> None:
+    encoder, places = small_encoder(channels), shuffled_places()[:, :5]
+    tokens = encode_visible(encoder, torch.rand(2, 5, channels * 64), places)
+    weight = encoder.patch_embed.proj.weight
+    (gradient,) = torch.autograd.grad(tokens.final.square().sum(), weight)
+    assert gradient.stride() == weight.stride()
+
+
 def test_taps_are_the_outputs_of_the_named_blocks_before_any_norm() -> None:
     encoder, places = small_encoder(), shuffled_places()[:, :5]
     patches = torch.rand(2, 5, 64)

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 import torch
+from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
 from pipeline.models.encoder import build_encoder
@@ -109,6 +110,42 @@ def test_the_last_tap_is_what_the_published_encoder_returns() -> None:
     torch.testing.assert_close(received[0], model.encoder.forward_features(images), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("taps", [(0, 1, 2, 5), (1, 2, 4, 5)])
+@torch.no_grad()
+def test_each_decoder_is_given_the_output_of_its_own_block_through_its_own_norm(taps: tuple[int, ...]) -> None:
+    model = PyramidAutoencoder(encoder_settings(depth=6), method_settings(taps=taps), seed=0)
+    norms = [*model.norms, model.encoder.norm]
+    for norm in norms:
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+    outputs: list[Tensor] = []
+    received: list[Tensor] = []
+    for block in model.encoder.blocks:
+        block.register_forward_hook(lambda _, __, output: outputs.append(output))
+    for decoder in model.decoders:
+        decoder.register_forward_pre_hook(lambda _, inputs: received.append(inputs[0]))
+    model(torch.rand(2, 1, 64, 64), *drawn_masks(2, 64, 16))
+    for tap, norm, tokens in zip(taps, norms, received, strict=True):
+        torch.testing.assert_close(tokens, norm(outputs[tap]))
+
+
+@torch.no_grad()
+def test_the_model_compiles_as_one_graph() -> None:
+    model, given = autoencoder(), (torch.rand(2, 1, 64, 64), *drawn_masks(2, 64, 16))
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = model(*given)
+        model.compile(backend="eager", fullgraph=True)
+        for ours, theirs in zip(model(*given), expected, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(("depth", "heads"), [(1, 2), (3, 4)])
+def test_decoders_have_the_blocks_and_heads_of_the_settings(depth: int, heads: int) -> None:
+    method = method_settings(decoder_depth=depth, decoder_heads=heads)
+    for decoder in PyramidAutoencoder(encoder_settings(), method, seed=0).decoders:
+        assert [block.attn.num_heads for block in decoder.blocks] == [heads] * depth
+
+
 def test_every_weight_but_the_fixed_positions_is_trained() -> None:
     model = autoencoder()
     predicted = model(torch.rand(2, 1, 64, 64), *drawn_masks(2, 64, 16))
@@ -130,16 +167,23 @@ def test_weights_carry_the_names_of_timm_and_of_the_decoders() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "weights"),
+    ("scale", "layers", "weights"),
     [
-        (4.0, [(256, 128, 2, 2), (128,), (128, 64, 2, 2), (27, 64, 1, 1)]),
-        (2.0, [(256, 128, 2, 2), (27, 128, 1, 1)]),
-        (1.0, [(27, 256, 1, 1)]),
-        (0.5, [(27, 256, 1, 1)]),
+        (
+            4.0,
+            [nn.ConvTranspose2d, LayerNorm2d, nn.GELU, nn.ConvTranspose2d, nn.Conv2d],
+            [(256, 128, 2, 2), (128,), (128, 64, 2, 2), (27, 64, 1, 1)],
+        ),
+        (2.0, [nn.ConvTranspose2d, nn.Conv2d], [(256, 128, 2, 2), (27, 128, 1, 1)]),
+        (1.0, [nn.Conv2d], [(27, 256, 1, 1)]),
+        (0.5, [nn.AvgPool2d, nn.Conv2d], [(27, 256, 1, 1)]),
     ],
 )
-def test_heads_have_the_published_shapes(scale: float, weights: list[tuple[int, ...]]) -> None:
+def test_heads_have_the_published_layers(
+    scale: float, layers: list[type[nn.Module]], weights: list[tuple[int, ...]]
+) -> None:
     head = build_head(256, scale, 27)
+    assert [type(layer) for layer in head] == layers
     assert [tuple(weight.shape) for name, weight in head.named_parameters() if name.endswith("weight")] == weights
 
 
@@ -156,17 +200,3 @@ def test_weights_depend_on_the_seed_alone_and_leave_the_global_generator_as_it_w
 def test_taps_that_do_not_end_with_the_last_block_are_refused(taps: tuple[int, ...]) -> None:
     with pytest.raises(UserError, match="end taps with 3, so that every block is trained"):
         PyramidAutoencoder(encoder_settings(), method_settings(taps=taps, scales=(2, 1)), seed=0)
-
-
-@pytest.mark.parametrize(
-    ("image_size", "patch_size", "scale"), [(70, 14, 4.0), (72, 8, 0.5)], ids=["half pixels", "half patches"]
-)
-def test_scales_that_do_not_cut_the_image_into_whole_cells_are_refused(
-    image_size: int, patch_size: int, scale: float
-) -> None:
-    with pytest.raises(UserError, match=f"scales holds {scale:g}"):
-        PyramidAutoencoder(
-            encoder_settings(image_size=image_size, patch_size=patch_size),
-            method_settings(taps=(3,), scales=(scale,)),
-            seed=0,
-        )

@@ -9,6 +9,7 @@ import safetensors.torch
 from corpus_stages import RawFolder
 
 from pipeline.records.publish import publish_bytes, publish_json
+from pipeline.reporting.gaze_pictures import HEADER
 from pipeline.settings.corpora import PhantomSource, ShardSettings, SplitSettings
 from pipeline.settings.layouts.mimic import MimicCxrLayout
 from pipeline.settings.layouts.mimic_derived import ReflacxLayout
@@ -78,6 +79,19 @@ def test_cxr_mim_is_drawn_with_gaze_where_it_reads_gaze(
     image = matplotlib.image.imread(tmp_path / "figure.png")[..., :3]
     reddish = image[..., 0] > image[..., 2] + 0.2
     assert reddish.any() == (masking == "gaze")
+
+
+@pytest.mark.parametrize("gazed", [True, False])
+def test_of_a_mix_those_are_drawn_that_have_gaze_if_any_has(
+    small_run: PretrainingSettings, phantom: list[Path], made_index: Path, tmp_path: Path, gazed: bool
+) -> None:
+    with_gaze, without = phantom
+    indexes = [made_index, without, with_gaze] if gazed else [made_index, without]
+    weights, settings = publish(tmp_path, small_run, task=CXR_MIM, corpora=[index.parent.name for index in indexes])
+    draw_reconstructions(weights, settings, indexes, 0, tmp_path / "figure.png")
+    image = matplotlib.image.imread(tmp_path / "figure.png")[HEADER:, :, :3]  # gaze is explained above
+    reddish = image[..., 0] > image[..., 2] + 0.2
+    assert reddish.any() == gazed
 
 
 def test_weights_of_another_model_are_refused(small_run: PretrainingSettings, made_index: Path, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.batches.augmentation import plain
+from pipeline.batches.augmentation import augment, plain
 from pipeline.batches.batch import Companions, ImageBatch
 from pipeline.batches.planes import Planes
-from pipeline.models.gaze_masking import mask_patches
+from pipeline.models.gaze_masking import clinical_patches, mask_patches, otsu_foreground
+from pipeline.models.hog import hog_pyramid
 from pipeline.records.errors import UserError
 from pipeline.settings.pretraining import PretrainingSettings
 from pipeline.tasks.cxr_mim import CxrMim, PyramidPrediction
@@ -25,6 +26,8 @@ METHOD = {
     "decoder_heads": 2,
 }
 WEIGHTINGS = ("off", "published", "rescaled")
+CELLS = (2, 4, 8, 16)
+CROPS = {"crop_scale": (0.3, 0.6), "flip": True}
 
 
 @pytest.fixture
@@ -58,6 +61,12 @@ def change(settings: PretrainingSettings, **changes: dict[str, Any]) -> Pretrain
     for name, block in changes.items():
         blocks[name] = block if "kind" in block else blocks[name] | block
     return PretrainingSettings.model_validate(blocks)
+
+
+def clinical_in(gaze: Tensor | None, patch_size: int = 8) -> Tensor:
+    """Return the clinical patches of heat maps."""
+    assert gaze is not None
+    return clinical_patches(otsu_foreground(gaze), patch_size)
 
 
 def part(batch: ImageBatch, *places: int) -> ImageBatch:
@@ -94,6 +103,73 @@ def test_a_step_gives_the_loss_and_what_is_watched(batch: ImageBatch, run: Pretr
     assert value(scalars["clinical_patches"]) == pytest.approx(clinical.float().mean().item())
     assert bool((clinical[:5] > 0).all())
     assert clinical[5] == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mask_ratio": 0.5},
+        {"clinical_ratio": 0.0},
+        {"clinical_ratio": 1.0, "mask_ratio": 0.4},
+        {"binning": "hard"},
+        {"orientations": 6},
+        {"gaze_strength": 3.0, "gaze_temperature": 0.3},
+    ],
+    ids=str,
+)
+@torch.no_grad()
+def test_a_training_step_sees_masks_and_predicts_the_crops_that_are_drawn(
+    changes: dict[str, Any], batch: ImageBatch, run: PretrainingSettings
+) -> None:
+    task = CxrMim(change(run, task=METHOD | changes, encoder={"mean": 0.4, "std": 0.2}, augmentation=CROPS))
+    seen: list[tuple[tuple[Tensor, ...], list[Tensor]]] = []
+    task.model.register_forward_hook(lambda _, inputs, outputs: seen.append((inputs, outputs)))
+    loss = task(batch)["loss"]
+    ((images, visible, masked), predictions) = seen[0]
+
+    crops = augment(batch, task.settings.augmentation, run.seed, 32)
+    torch.testing.assert_close(images, (crops.images - 0.4) / 0.2)
+    clinical, hidden = clinical_in(crops.gaze), int(16 * changes.get("mask_ratio", 0.75))
+    assert not torch.equal(clinical, clinical_in(plain(batch, 32).gaze))
+    noise = mask_noise(batch, 16, run.seed, "mask")
+    drawn = mask_patches(clinical, noise, hidden, changes.get("clinical_ratio", 0.5))
+    assert torch.equal(visible, drawn[0])
+    assert torch.equal(masked, drawn[1])
+    targets = hog_pyramid(crops.images, changes.get("orientations", 9), changes.get("binning", "linear"), CELLS)
+    expected = PyramidPrediction(crops.images, crops.gaze, clinical, visible, masked, targets, predictions)
+    assert value(loss) == pytest.approx(value(task.pyramid_loss(expected)), rel=1e-6)
+
+
+@pytest.mark.parametrize("masking", ["gaze", "random"])
+def test_training_masks_are_not_those_of_validation_even_in_its_epoch(
+    masking: str, batch: ImageBatch, run: PretrainingSettings
+) -> None:
+    task = CxrMim(change(run, task=METHOD | {"masking": masking}))
+    masks: list[Tensor] = []
+    task.model.register_forward_hook(lambda _, inputs, __: masks.append(inputs[2]))
+    task(batch)
+    task.validate(batch)
+    trained, validated = masks
+    assert all(not torch.equal(one, other) for one, other in zip(trained, validated, strict=True))
+
+
+@pytest.mark.parametrize("masking", ["gaze", "random"])
+@torch.no_grad()
+def test_49_of_196_patches_are_seen_whatever_was_looked_at(
+    masking: str, batch: ImageBatch, run: PretrainingSettings
+) -> None:
+    whole = {"image_size": 224, "patch_size": 16}
+    task = CxrMim(change(run, task=METHOD | {"masking": masking}, encoder=whole))
+    lengths: list[int] = []
+    task.encoder.blocks[0].register_forward_hook(lambda _, inputs, __: lengths.append(inputs[0].shape[1]))
+    prediction = task.predict_fixed(part(batch, 0, 5))
+    assert lengths == [1 + 49]
+    assert prediction.visible.shape == (2, 49)
+    assert prediction.masked.shape == (2, 147)
+    assert bool(prediction.clinical[0].any()) == (masking == "gaze")
+    patches = torch.cat([prediction.visible, prediction.masked], dim=1).sort(dim=1).values
+    assert torch.equal(patches, torch.arange(196).expand(2, -1))
 
 
 def test_gradients_reach_the_encoder_and_every_decoder(batch: ImageBatch, run: PretrainingSettings) -> None:
@@ -150,8 +226,8 @@ def test_masks_are_drawn_from_the_gaze_of_what_the_network_sees(batch: ImageBatc
 
 def test_random_masking_is_that_of_images_without_gaze(batch: ImageBatch, run: PretrainingSettings) -> None:
     at_random = CxrMim(change(run, task=METHOD | {"masking": "random"}))
-    assert at_random.watched == ()
-    assert set(at_random(batch)) == {"loss"}
+    assert value(at_random(batch)["gazed"]) == pytest.approx(5 / 6)
+    assert set(at_random(batch)) == {"loss", "gazed"} == {"loss", *at_random.watched}
     by_gaze, prediction = CxrMim(run).predict_fixed(batch), at_random.predict_fixed(batch)
     assert not prediction.clinical.any()
     assert torch.equal(prediction.masked[5], by_gaze.masked[5])
@@ -167,6 +243,7 @@ def test_gaze_maps_are_read_where_they_count(
 ) -> None:
     task = CxrMim(change(run, task=METHOD | {"masking": masking, "gaze_weighting": weighting}))
     assert task.companions == Companions(gaze=reads_gaze)
+    assert ("gazed" in task.watched) == reads_gaze
     blind = replace(batch, gaze=None, gazed=None)
     if reads_gaze:
         with pytest.raises(ValueError, match="no gaze maps"):
@@ -191,7 +268,7 @@ def loss_by_the_letter(prediction: PyramidPrediction, weighting: str) -> float:
     assert prediction.gaze is not None
     gaze, hidden = prediction.gaze[0, 0].numpy(), set(prediction.masked[0].tolist())
     loss = 0.0
-    for cell, targets, predictions in zip((2, 4, 8, 16), prediction.targets, prediction.predictions, strict=True):
+    for cell, targets, predictions in zip(CELLS, prediction.targets, prediction.predictions, strict=True):
         share, looked, errors = [], [], []
         for number, corner in enumerate((y, x) for y in range(0, 32, cell) for x in range(0, 32, cell)):
             square = slice(corner[0], corner[0] + cell), slice(corner[1], corner[1] + cell)
@@ -271,3 +348,12 @@ def test_gaze_maps_that_leave_no_clinical_patch_stop_the_run(run: PretrainingSet
     task.check({"gazed": 0.7, "clinical_patches": 0.0}, 10)
     task.check({"gazed": 0.8, "clinical_patches": 0.1}, 10)
     CxrMim(change(run, task=METHOD | {"masking": "random"})).check({}, 10)
+
+
+def test_few_gaze_maps_at_a_time_are_judged_together(run: PretrainingSettings) -> None:
+    task = CxrMim(run)
+    few, none_clinical = {"gazed": 0.3, "clinical_patches": 0.1}, {"gazed": 0.3, "clinical_patches": 0.0}
+    for watched in (none_clinical, none_clinical, few, none_clinical, none_clinical):
+        task.check(watched, 10)
+    with pytest.raises(UserError, match="last 9 gaze maps"):
+        task.check(none_clinical, 10)

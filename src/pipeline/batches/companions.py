@@ -4,7 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.batches.batch import Companions
+from pipeline.batches.order import fixed_subset
 from pipeline.batches.samples import Samples
 from pipeline.shards.companions.names import DESCRIPTION, GAZE, mask_name, text_name
 from pipeline.shards.companions.reading import StoredBox, read_boxes, read_mask, read_text
@@ -32,17 +36,17 @@ class SampleContent:
 class SampleReader:
     """Read of samples what is wanted; any number of threads may share one."""
 
-    def __init__(self, samples: Samples, companions: Companions, read_size: int | None) -> None:
+    def __init__(self, samples: Samples, companions: Companions, read_size: int | None, required: bool = True) -> None:
         """Prepare to read images decoded at the smallest eighth whose short side is at least `read_size`.
 
-        Raises `UserError` naming a companion that is asked for and that no sample has.
+        Raises `UserError` naming a companion that is asked for and that no sample has, if companions are `required`.
         """
         self.samples = samples
         self.companions = companions
         self.read_size = read_size
         if companions:
             samples.load_members()
-        for name in _members(companions):
+        for name in _members(companions) if required else ():
             samples.require_member(name)
 
     def read(self, position: int) -> SampleContent:
@@ -70,6 +74,29 @@ class SampleReader:
         """Read and decode a member; None where the sample has none."""
         content = self.samples.member(position, name)
         return None if content is None else self.samples.decode(position, name, content, decode)
+
+
+def absent_members(samples: Samples, companions: Companions) -> list[str]:
+    """Return the names of the members that hold what is asked for and that no sample has."""
+    if companions:
+        samples.load_members()
+    return [name for name in _members(companions) if not samples.owners(name).size]
+
+
+def fullest_subset(samples: Samples, companions: Companions, count: int, seed: int) -> NDArray[np.int64]:
+    """Return at most `count` positions: of samples that have every companion, then, where these are too few, of others.
+
+    Of each kind they are drawn from all over the samples, and ascend.
+    """
+    everyone = np.arange(len(samples))
+    full = everyone
+    if companions:
+        samples.load_members()
+    for name in _members(companions):
+        full = np.intersect1d(full, samples.owners(name), assume_unique=True)
+    chosen = full[fixed_subset(len(full), count, seed)]
+    others = np.setdiff1d(everyone, full, assume_unique=True)
+    return np.concatenate([chosen, others[fixed_subset(len(others), count - len(chosen), seed)]])
 
 
 def _members(companions: Companions) -> list[str]:

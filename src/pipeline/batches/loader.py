@@ -99,14 +99,15 @@ def fixed_batches(
     companions: Companions = IMAGES_ONLY,
     read_size: int | None = None,
     pinned: bool = False,
+    required: bool = True,
 ) -> Iterator[ImageBatch]:
     """Yield the samples at the given positions in that order, all of epoch 0; the last batch may be smaller.
 
     Without threads each batch is read when it is asked for. Those that go to a GPU lie best in `pinned`, page-locked,
     memory. Nothing is replaced: raises as `Samples.image` does for any damage, whatever the samples' quarantine, and
-    `UserError` where no sample has a companion.
+    `UserError` where no sample has a companion, unless companions are not `required`.
     """
-    reader, memory = SampleReader(samples, companions, read_size), BatchMemory(pinned)
+    reader, memory = SampleReader(samples, companions, read_size, required), BatchMemory(pinned)
     parts = (positions[start : start + batch_size] for start in range(0, len(positions), batch_size))
     assemblies = (Assembly((np.zeros_like(part), part), reader, _reading_all(reader), memory) for part in parts)
     yield from read_ahead(assemblies, threads)

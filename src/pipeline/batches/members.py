@@ -34,6 +34,11 @@ class Members:
         """Tell whether any sample has a member of some name."""
         return name in self._codes
 
+    def owners(self, name: str) -> NDArray[np.int64]:
+        """Return the positions of the samples that have a member of some name, ascending."""
+        (found,) = np.nonzero(self._names == self._codes.get(name, -1))
+        return np.unique(np.searchsorted(self._bounds, found, side="right") - 1)
+
     def find(self, position: int, name: str) -> Extent | None:
         """Return the extent of a sample's member of some name; None where it has none."""
         start, stop = self._bounds[position : position + 2]

@@ -127,6 +127,10 @@ class Samples:
                 "companion, or do not ask for it"
             )
 
+    def owners(self, name: str) -> NDArray[np.int64]:
+        """Return the positions of the samples that have a member, ascending; `load_members` must come before."""
+        return self._loaded_members().owners(name)
+
     def member(self, position: int, name: str) -> bytes | None:
         """Read another member of a sample, named by what follows its key; None where it has none.
 

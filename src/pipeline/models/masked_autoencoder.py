@@ -15,6 +15,7 @@ from pipeline.models.masked_encoding import encode_visible
 from pipeline.models.patches import take, to_patches
 from pipeline.settings.encoder import EncoderSettings
 from pipeline.settings.methods import MaskedAutoencoderSettings
+from pipeline.settings.pretraining import visible_patches
 
 
 class MaskedPrediction(NamedTuple):
@@ -37,7 +38,7 @@ class MaskedAutoencoder(nn.Module):
         self.encoder = build_encoder(encoder, seed)
         self.patch_size = encoder.patch_size
         self.rows = encoder.rows
-        self.visible = int(self.rows**2 * (1 - settings.mask_ratio))
+        self.visible = visible_patches(settings, self.rows**2)
         self.kept = max(1, int((self.rows**2 - self.visible) * settings.kept_ratio))
         build = CrossDecoder if settings.decoder == "cross" else AttentionDecoder
         with torch.random.fork_rng(devices=[]):

@@ -54,9 +54,19 @@ def _embed(encoder: VisionTransformer, patches: Tensor, visible: Tensor) -> Tens
 
     The convolution of the patch embedding never overlaps, so that it is one matrix product of each patch's pixels.
     """
-    weight = encoder.patch_embed.proj.weight  # [D, C, p, p], where a patch is laid out as p, p, C
-    matrix = weight.permute(0, 2, 3, 1).flatten(1)
+    convolution = encoder.patch_embed.proj
     class_token, positions = embeddings(encoder)
-    tokens = functional.linear(patches, matrix, encoder.patch_embed.proj.bias)
+    pixels = _channels_first(patches, convolution.weight.shape)
+    tokens = functional.linear(pixels, convolution.weight.flatten(1), convolution.bias)
     first = (class_token + positions[:, :1]).expand(len(patches), -1, -1)
     return torch.cat([first, tokens + take(positions[:, 1:], visible)], dim=1)
+
+
+def _channels_first(patches: Tensor, kernel: Sequence[int]) -> Tensor:
+    """Order the pixels of patches [B, K, p * p * C] as a kernel [D, C, p, p] does; without a copy where C is 1.
+
+    The pixels and not the weight, whose gradient would not lie in memory as the weight does: processes that share
+    gradients would copy it at each step.
+    """
+    _, channels, rows, columns = kernel
+    return patches.view(*patches.shape[:2], rows, columns, channels).movedim(-1, -3).flatten(-3)

@@ -28,15 +28,13 @@ class PyramidAutoencoder(nn.Module):
 
         The last tap must be the encoder's last block and passes through the encoder's own final norm, so that every
         weight of the published encoder is trained (spec CXR-MIM B1 drops that norm). Other taps have norms of their
-        own. Raises `UserError` where taps or scales do not suit the encoder.
+        own. Raises `UserError` where it is not; that scales cut the image into whole cells is up to the run's settings.
         """
         super().__init__()
         self.encoder = build_encoder(encoder, seed)
         self.patch_size, self.rows = encoder.patch_size, encoder.rows
         self.taps = settings.taps[:-1]
         _require_last_block(settings.taps, len(self.encoder.blocks))
-        for scale in settings.scales:
-            _require_whole_cells(scale, self.patch_size, self.rows)
         width = self.encoder.embed_dim
         build = partial(PyramidDecoder, width, self.rows, settings=settings, channels=encoder.channels)
         with torch.random.fork_rng(devices=[]):
@@ -74,12 +72,4 @@ def _require_last_block(taps: tuple[int, ...], depth: int) -> None:
         raise UserError(
             f"taps ends with block {taps[-1]}, but the encoder's last block, counted from 0, is {depth - 1}; "
             f"end taps with {depth - 1}, so that every block is trained"
-        )
-
-
-def _require_whole_cells(scale: float, patch_size: int, rows: int) -> None:
-    if (patch_size / scale) % 1 or (rows * scale) % 1:
-        raise UserError(
-            f"scales holds {scale:g}, but {rows} x {rows} patches of {patch_size} pixels cannot be cut into so many "
-            "whole cells; change scales, patch_size or image_size"
         )

@@ -9,6 +9,7 @@ import torch
 from timm.layers.norm import LayerNorm2d
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pipeline.models.encoder import initialise_layer
 from pipeline.models.patches import sincos_positions
@@ -63,8 +64,13 @@ class PyramidDecoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         patches: Tensor = self.norm(x)[:, 1:]
-        of_cells: Tensor = self.head(patches.transpose(1, 2).view(batch, -1, self.rows, self.rows))
-        return of_cells.flatten(2).transpose(1, 2)
+        *widening, last = self.head
+        cells = patches.transpose(1, 2).view(batch, -1, self.rows, self.rows)
+        for layer in widening:
+            cells = layer(cells)
+        # As a convolution, the last layer would have a gradient of odd strides, which several processes copy to add up.
+        weight, bias = last.weight.flatten(1), last.bias
+        return functional.linear(cells.flatten(2).transpose(1, 2), weight, bias)
 
 
 def build_head(width: int, scale: float, outputs: int) -> nn.Sequential:

@@ -7,8 +7,8 @@ from pathlib import Path
 import safetensors.torch
 
 from pipeline.batches.batch import ImageBatch
+from pipeline.batches.companions import fullest_subset
 from pipeline.batches.loader import fixed_batches
-from pipeline.batches.order import fixed_subset
 from pipeline.batches.samples import Samples, Selection
 from pipeline.reporting.gaze_pictures import draw_gaze_pictures
 from pipeline.reporting.reconstructions import draw_reconstructions as draw
@@ -27,6 +27,8 @@ _GAZE_PICTURES = 4  # each as large as four reconstructions, so that strokes can
 
 def draw_reconstructions(weights: Path, settings: Path, indexes: Sequence[Path], threads: int, figure: Path) -> None:
     """Draw some validation images, always the same, as a model saw them and as it filled in what it did not see.
+
+    Images that have what the method reads beside them, such as a gaze map, are drawn before others.
 
     Args:
         weights: Full weights of the run.
@@ -50,8 +52,8 @@ def _validation_images(
     run: PretrainingSettings, task: PretrainingTask, indexes: Sequence[Path], count: int, threads: int
 ) -> ImageBatch:
     with Samples(indexes, Selection(("val",), run.views)) as samples:
-        positions = fixed_subset(len(samples), count, run.seed)
-        return next(fixed_batches(samples, count, positions, threads, task.companions, run.read_size))
+        positions = fullest_subset(samples, task.companions, count, run.seed)
+        return next(fixed_batches(samples, count, positions, threads, task.companions, run.read_size, required=False))
 
 
 def _note(method: MaskedAutoencoderSettings) -> str:

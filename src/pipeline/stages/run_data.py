@@ -1,5 +1,6 @@
 """What a run is trained and validated on: one process's part of it, and the damaged samples that are set aside."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import torch
 
 from pipeline.batches.augmentation import require_unflipped
 from pipeline.batches.batch import Companions
+from pipeline.batches.companions import absent_members
 from pipeline.batches.loader import TrainingLoader, fixed_batches
 from pipeline.batches.order import Share, fixed_subset
 from pipeline.batches.quarantine import Quarantine
@@ -18,6 +20,8 @@ from pipeline.training.batching import BatchPlan
 from pipeline.training.group import Group
 from pipeline.training.launch import processes_per_node
 from pipeline.training.loop import Data
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,10 @@ def whole_quarantine(run: Run, folder: Path) -> Quarantine:
 def batches_of(
     run: Run, samples: RunSamples, companions: Companions, plan: BatchPlan, group: Group, device: torch.device
 ) -> Data:
-    """Return a process's batches of a run. Raises `UserError` where its data or settings allow for none."""
+    """Return a process's batches of a run. Raises `UserError` where its data or settings allow for none.
+
+    Companions have to be there to be trained on; images are validated without where the val split has none.
+    """
     settings, pinned = run.settings, device.type == "cuda"
     require_unflipped(settings.augmentation, companions)
     loader = TrainingLoader(
@@ -83,12 +90,21 @@ def batches_of(
         pinned,
         parts=plan.accumulation,
     )
+    for name in absent_members(samples.validation, companions):
+        log.info("run %s: no image of the val split has %s, so that the loss is validated without", run.name, name)
     positions = fixed_subset(len(samples.validation), settings.validation_images, settings.seed)
     own = positions[group.rank :: group.world]
     return Data(
         training=loader.batches,
         validation=lambda: fixed_batches(
-            samples.validation, plan.device_batch, own, _readers(run), companions, settings.read_size, pinned
+            samples.validation,
+            plan.device_batch,
+            own,
+            _readers(run),
+            companions,
+            settings.read_size,
+            pinned,
+            required=False,
         ),
         keys=loader.keys,
     )

@@ -17,7 +17,7 @@ from pipeline.models.hog import hog_pyramid
 from pipeline.models.pyramid_autoencoder import PyramidAutoencoder
 from pipeline.records.errors import UserError
 from pipeline.settings.methods import CxrMimSettings
-from pipeline.settings.pretraining import PretrainingSettings
+from pipeline.settings.pretraining import PretrainingSettings, visible_patches
 from pipeline.tasks.gaze_weights import cell_weights, hidden_patches
 from pipeline.tasks.masked_autoencoding import mask_noise
 from pipeline.tasks.pretraining import PretrainingTask
@@ -56,14 +56,15 @@ class CxrMim(PretrainingTask):
         super().__init__(settings, PyramidAutoencoder(settings.encoder, settings.task, settings.seed))
         self.method = settings.task
         self.companions = Companions(gaze=self.method.reads_gaze)
-        self.watched = ("gazed", "clinical_patches") if self.method.masking == "gaze" else ()
+        self.watched = _watched(self.method)
+        self._gaze_maps = self._clinical_patches = 0.0  # since they were last judged; no part of the run's state
         self.cells = [round(settings.encoder.patch_size / scale) for scale in self.method.scales]
 
     def forward(self, batch: ImageBatch) -> dict[str, Tensor]:
         """Return the training loss of a batch, a scalar under `loss`.
 
-        Where gaze decides what is masked, `gazed` is the share of the images that have a gaze map, and
-        `clinical_patches` the mean number of clinical patches over all images.
+        Where gaze is read, `gazed` is the share of the images that have a gaze map; where it decides what is masked,
+        `clinical_patches` is the mean number of clinical patches over all images.
         """
         batch = batch.to(self.device)
         squares = augment(batch, self.settings.augmentation, self.settings.seed, self.settings.encoder.image_size)
@@ -95,15 +96,23 @@ class CxrMim(PretrainingTask):
         return torch.stack(losses).sum()
 
     def check(self, watched: Mapping[str, float], images: int) -> None:
-        """Raise `UserError` where gaze decides what is masked, and no gaze map left a clinical patch."""
-        if self.method.masking != "gaze" or watched["clinical_patches"] > 0:
+        """Raise `UserError` where gaze decides what is masked, and no gaze map left a clinical patch.
+
+        Judged are as many calls together as it takes to see enough gaze maps, of which a mix of corpora may have few.
+        """
+        if self.method.masking != "gaze":
             return
-        gazed = round(watched["gazed"] * images)
-        if gazed >= _ENOUGH_GAZE_MAPS:
+        self._gaze_maps += watched["gazed"] * images
+        self._clinical_patches += watched["clinical_patches"] * images
+        gaze_maps, clinical = round(self._gaze_maps), self._clinical_patches
+        if gaze_maps < _ENOUGH_GAZE_MAPS:
+            return
+        self._gaze_maps = self._clinical_patches = 0.0
+        if not clinical:
             raise UserError(
-                f"not one of the last {gazed} gaze maps left a clinical patch, so that all patches were masked at "
-                f"random; look at the gaze maps of {', '.join(self.settings.corpora)}, or set the task's masking to "
-                "'random'"
+                f"not one of the last {gaze_maps} gaze maps left a clinical patch, so that all patches were masked at "
+                f"random; look at the gaze maps of {', '.join(self.settings.corpora)}, or, to do without gaze, set the "
+                "task's masking to 'random' and its gaze_weighting to 'off'"
             )
 
     def _predict(self, squares: Augmented, batch: ImageBatch, purpose: str) -> PyramidPrediction:
@@ -112,7 +121,8 @@ class CxrMim(PretrainingTask):
             raise ValueError("the batch has no gaze maps; read what the task's companions say")
         noise = send(mask_noise(batch, self.model.rows**2, self.settings.seed, purpose), self.device)
         clinical = self._clinical(squares.gaze, noise)
-        hidden = int(self.model.rows**2 * self.method.mask_ratio)
+        patches = clinical.shape[1]
+        hidden = patches - visible_patches(self.method, patches)
         visible, masked = mask_patches(clinical, noise, hidden, self.method.clinical_ratio)
         predictions = self.model(self.normalised(squares.images, batch), visible, masked)
         targets = hog_pyramid(squares.images, self.method.orientations, self.method.binning, self.cells)
@@ -130,7 +140,15 @@ class CxrMim(PretrainingTask):
             return {}
         if batch.gazed is None:
             raise ValueError("the batch does not say which images have a gaze map; read what the task's companions say")
-        return {"gazed": batch.gazed.float().mean(), "clinical_patches": prediction.clinical.sum(1).float().mean()}
+        means = {"gazed": batch.gazed.float().mean(), "clinical_patches": prediction.clinical.sum(1).float().mean()}
+        return {name: means[name] for name in self.watched}
+
+
+def _watched(method: CxrMimSettings) -> tuple[str, ...]:
+    """Return what is watched: how many images have gaze where it is read, and what it marks where it decides."""
+    if not method.reads_gaze:
+        return ()
+    return ("gazed", "clinical_patches") if method.masking == "gaze" else ("gazed",)
 
 
 def _cell_errors(predicted: Tensor, target: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from pipeline.batches.batch import IMAGES_ONLY, Companions, ImageBatch
+from pipeline.batches.planes import send
 from pipeline.models.encoder import channel_values
 from pipeline.models.layers import layer_numbers
 from pipeline.settings.encoder import Normalisation
@@ -71,5 +72,6 @@ class PretrainingTask(nn.Module, ABC):
             return channel_values(encoder, encoder.channels, like)
         of_corpora: list[Normalisation] = [own.get(corpus, encoder) for corpus in self.settings.corpora]
         numbers = np.array([normalisation.of_channels(encoder.channels) for normalisation in of_corpora])  # [N, 2, C]
-        chosen = torch.from_numpy(numbers[batch.corpora]).to(like.device, like.dtype)[..., None, None]
-        return chosen[:, 0], chosen[:, 1]
+        chosen = torch.from_numpy(numbers[batch.corpora]).to(like.dtype)
+        mean, std = send(chosen, like.device)[..., None, None].unbind(1)
+        return mean, std
