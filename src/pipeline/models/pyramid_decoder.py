@@ -4,6 +4,7 @@ Shapes: B images, N patches in rows * rows, K visible, D encoder and W decoder w
 """
 
 from functools import partial
+from typing import cast
 
 import torch
 from timm.layers.norm import LayerNorm2d
@@ -64,13 +65,10 @@ class PyramidDecoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         patches: Tensor = self.norm(x)[:, 1:]
-        *widening, last = self.head
-        cells = patches.transpose(1, 2).view(batch, -1, self.rows, self.rows)
-        for layer in widening:
-            cells = layer(cells)
+        cells = self.head[:-1](patches.transpose(1, 2).view(batch, -1, self.rows, self.rows))
         # As a convolution, the last layer would have a gradient of odd strides, which several processes copy to add up.
-        weight, bias = last.weight.flatten(1), last.bias
-        return functional.linear(cells.flatten(2).transpose(1, 2), weight, bias)
+        last = cast(nn.Conv2d, self.head[-1])
+        return functional.linear(cells.flatten(2).transpose(1, 2), last.weight.flatten(1), last.bias)
 
 
 def build_head(width: int, scale: float, outputs: int) -> nn.Sequential:
