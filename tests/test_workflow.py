@@ -234,7 +234,7 @@ def test_a_fresh_clone_plans_for_slurm_as_typed_and_within_five_seconds(tmp_path
     started = time.monotonic()
     shown = fresh.run("--profile", "slurm", "--configfile", "config/config.yaml", "-n", "all")
     assert time.monotonic() - started <= 5 * 2  # the test machine runs another test beside this one
-    assert re.search(r"^pretrain_encoder +1$", shown, re.MULTILINE)
+    assert re.search(r"^pretrain_encoder +3$", shown, re.MULTILINE)
 
 
 def test_the_picture_of_the_dag_is_that_of_the_rules() -> None:
