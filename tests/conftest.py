@@ -29,6 +29,8 @@ TINY_ENCODER = {
     "depth": 2,
     "heads": 2,
 }
+IMAGENET = {"channels": 3, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+"""How published encoders want their images."""
 REAL_DATA = REPOSITORY.parent / "shared" / "realdata"
 
 

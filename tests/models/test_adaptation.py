@@ -1,8 +1,8 @@
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import torch
+from conftest import IMAGENET, TINY_ENCODER
 from hypothesis import given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
@@ -13,19 +13,9 @@ from pipeline.models.encoder import build_encoder, normalise
 from pipeline.records.errors import UserError
 from pipeline.settings.encoder import EncoderSettings
 
-BASE: Mapping[str, Any] = {
-    "architecture": "vit_tiny_patch16_224",
-    "image_size": 32,
-    "patch_size": 8,
-    "width": 24,
-    "depth": 2,
-    "heads": 2,
-}
-IMAGENET: Mapping[str, Any] = {"channels": 3, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-
 
 def shaped(**changes: Any) -> EncoderSettings:
-    return EncoderSettings.model_validate({**BASE, **changes})
+    return EncoderSettings.model_validate({**TINY_ENCODER, **changes})
 
 
 def weights_of(settings: EncoderSettings) -> dict[str, Tensor]:

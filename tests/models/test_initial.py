@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import IMAGENET, TINY_ENCODER
 from timm.models.vision_transformer import VisionTransformer
 
 from pipeline.models.encoder import build_encoder, normalise
@@ -11,17 +12,7 @@ from pipeline.records.errors import UserError
 from pipeline.settings.encoder import EncoderSettings
 from pipeline.settings.encoders import PixelsEncoderSettings
 
-PUBLISHED = EncoderSettings(
-    architecture="vit_tiny_patch16_224",
-    image_size=32,
-    patch_size=8,
-    channels=3,
-    width=24,
-    depth=2,
-    heads=2,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-)
+PUBLISHED = EncoderSettings.model_validate(TINY_ENCODER | IMAGENET)
 OURS = PUBLISHED.model_copy(update={"channels": 1, "mean": 0.5, "std": 0.25})
 
 

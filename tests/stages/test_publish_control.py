@@ -5,6 +5,7 @@ import pytest
 import safetensors.torch
 import timm
 import torch
+from conftest import IMAGENET, TINY_ENCODER
 
 from pipeline.models.encoder import build_encoder
 from pipeline.models.encoder_folder import WEIGHTS, load_encoder
@@ -14,17 +15,7 @@ from pipeline.settings.encoder import EncoderSettings
 from pipeline.settings.encoders import PixelsEncoderSettings, RandomEncoderSettings
 from pipeline.stages.publish_control import ForeignRecipe, publish_control
 
-ENCODER = EncoderSettings(
-    architecture="vit_tiny_patch16_224",
-    image_size=32,
-    patch_size=8,
-    channels=3,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-    width=24,
-    depth=2,
-    heads=2,
-)
+ENCODER = EncoderSettings.model_validate(TINY_ENCODER | IMAGENET)
 
 
 @pytest.fixture

@@ -5,23 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from conftest import IMAGENET, TINY_ENCODER
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from pipeline.models.encoder import build_encoder
 from pipeline.settings.encoder import EncoderSettings
 
-SETTINGS = EncoderSettings(
-    architecture="vit_tiny_patch16_224",
-    image_size=32,
-    patch_size=8,
-    channels=3,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-    width=24,
-    depth=3,
-    heads=2,
-)
+SETTINGS = EncoderSettings.model_validate(TINY_ENCODER | IMAGENET | {"depth": 3})
 WIDTH, DECODER_WIDTH, POSITIONS = 24, 16, 1 + 4 * 4
 FORMATS = ("timm", "mae", "medical_mae", "cxr_mim")
 
